@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The QEMU command line, built by pure functions from what is to boot and how it is wired."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+CONSOLE_NAMES = ("ns", "secure")
+"""Consoles of QEMU's ``virt`` machine in the order of its UARTs."""
+
+_MIB = 1024 * 1024
+
+
+class Shape(Protocol):
+    """What the machine looks like; ``harness.stack.MachineShape`` is one."""
+
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def cpus(self) -> int: ...
+    @property
+    def cpu(self) -> str: ...
+    @property
+    def accel(self) -> str: ...
+    @property
+    def machine_options(self) -> str: ...
+    @property
+    def extra_args(self) -> Sequence[str]: ...
+
+
+class Bootable(Protocol):
+    """What boots; ``harness.stack.BuiltStack`` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def qemu(self) -> Path: ...
+    @property
+    def flash(self) -> Path: ...
+    @property
+    def elfs(self) -> Mapping[str, Path]: ...
+    @property
+    def machine(self) -> Shape: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """File descriptors that QEMU inherits; ``ram`` is None for anonymous memory."""
+
+    consoles: Mapping[str, int]
+    qmp: int
+    ram: int | None = None
+
+
+def _common(what: Bootable, memory_backend: bool) -> list[str]:
+    shape = what.machine
+    options = shape.machine_options + (",memory-backend=ram" if memory_backend else "")
+    return [
+        *(str(what.qemu), "-nodefaults", "-display", "none", "-monitor", "none"),
+        *("-M", options, "-cpu", shape.cpu, "-accel", shape.accel),
+        *("-m", f"{shape.memory_bytes // _MIB}M", "-smp", str(shape.cpus)),
+        *("-bios", str(what.flash)),
+    ]
+
+
+def qemu_argv(what: Bootable, wiring: Wiring) -> list[str]:
+    """Return the command for a machine whose every line is an inherited file descriptor."""
+    argv = _common(what, memory_backend=wiring.ram is not None)
+    if wiring.ram is not None:
+        size, path = what.machine.memory_bytes, f"/proc/self/fd/{wiring.ram}"
+        argv += ["-object", f"memory-backend-file,id=ram,size={size},mem-path={path},share=on"]
+    for name, fd in wiring.consoles.items():
+        argv += ["-chardev", f"socket,id={name},fd={fd}", "-serial", f"chardev:{name}"]
+    argv += ["-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"]
+    return [*argv, *what.machine.extra_args]
+
+
+def interactive_argv(what: Bootable) -> list[str]:
+    """Return the command for the same machine in a terminal: UART0 on stdio, no RAM file."""
+    argv = _common(what, memory_backend=False)
+    return [*argv, "-serial", "stdio", "-serial", "null", *what.machine.extra_args]
+
+
+def reproduction_script(what: Bootable, argv: Sequence[str]) -> str:
+    """Return a shell script that boots the same thing by hand, for the artefact folder."""
+    command = " \\\n  ".join(_pair_up(interactive_argv(what)))
+    return (
+        "#!/bin/sh\n"
+        f"# Boots the stack {what.name!r} as the harness did, with UART0 in this terminal\n"
+        "# (end with Ctrl-C). The harness itself ran:\n"
+        f"#   {shlex.join(argv)}\n"
+        f'exec {command} \\\n  "$@"\n'
+    )
+
+
+def _pair_up(argv: Sequence[str]) -> list[str]:
+    """Quote arguments and put an option and its value on one line."""
+    lines: list[str] = []
+    for word in argv:
+        if lines and lines[-1].startswith("-") and " " not in lines[-1] and word[:1] != "-":
+            lines[-1] += f" {shlex.quote(word)}"
+        else:
+            lines.append(shlex.quote(word))
+    return lines

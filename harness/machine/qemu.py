@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A running QEMU: consoles, RAM, control channel, and the certainty that it ends."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import socket
+import threading
+import weakref
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from harness.alarms import AlarmLog
+from harness.console import Console
+from harness.deadline import Deadline
+from harness.elf import ElfFile, Symboliser
+from harness.errors import HarnessError, LaunchError, MachineDied
+from harness.machine.argv import (
+    CONSOLE_NAMES,
+    Bootable,
+    Wiring,
+    qemu_argv,
+    reproduction_script,
+)
+from harness.machine.process import ChildProcess, describe_status
+from harness.machine.qmp import QmpChannel
+from harness.machine.ram import RAM_BASE, GuestRam
+from harness.transcript import Transcript
+
+_LAUNCH_TIMEOUT_S = 60.0
+_RMM_RUN_ADDRESS = RAM_BASE + 0x10_0000
+
+_running: weakref.WeakSet[Machine] = weakref.WeakSet()
+
+
+class Machine:
+    """One QEMU process and all its lines. Made by ``launch``, ended by ``stop``."""
+
+    def __init__(self, what: Bootable, folder: Path, name: str) -> None:
+        """Internal: use ``launch``."""
+        self.name = name
+        self.folder = folder
+        self.what = what
+        self.alarms = AlarmLog()
+        self.consoles: Mapping[str, Console] = {}
+        self.command: list[str] = []
+        self.version = ""
+        self._ram: GuestRam | None = None
+        self._process: ChildProcess | None = None
+        self._qmp: QmpChannel | None = None
+        self._status: int | None = None
+        self._stopped = False
+        self._lock = threading.Lock()
+
+    @classmethod
+    def launch(
+        cls, built: Bootable, run_dir: Path, *, name: str = "machine", shared_ram: bool = True
+    ) -> Machine:
+        """Start QEMU; return when it has accepted its command line and runs.
+
+        Does not wait for the firmware. ``run_dir / name`` gets the transcripts, QEMU's own
+        output and ``qemu.sh``. Without ``shared_ram`` the RAM is anonymous (fast snapshots)
+        and ``ram`` is not available. Raises ``LaunchError``.
+        """
+        machine = cls(built, _new_folder(run_dir, name), name)
+        try:
+            machine._start(shared_ram)
+        except BaseException:
+            machine.stop(soft_s=0)
+            raise
+        return machine
+
+    def _start(self, shared_ram: bool) -> None:
+        _running.add(self)
+        pairs = {name: socket.socketpair() for name in (*CONSOLE_NAMES, "qmp")}
+        theirs = {name: pair[1] for name, pair in pairs.items()}
+        self._qmp = QmpChannel(pairs["qmp"][0])
+        self.consoles = {
+            name: Console(
+                name, pairs[name][0], Transcript(self.folder / f"{name}.log"), self.alarms
+            )
+            for name in CONSOLE_NAMES
+        }
+        try:
+            if shared_ram:
+                self._ram = GuestRam(self.what.machine.memory_bytes)
+            fds = {name: end.fileno() for name, end in theirs.items()}
+            wiring = Wiring(
+                {name: fds[name] for name in CONSOLE_NAMES},
+                fds["qmp"],
+                self._ram.fd if self._ram else None,
+            )
+            self.command = qemu_argv(self.what, wiring)
+            self._write_script()
+            inherited = [*fds.values(), *([self._ram.fd] if self._ram else [])]
+            self._process = ChildProcess.start(self.command, inherited, self.folder / "qemu.log")
+        finally:
+            for end in theirs.values():
+                end.close()
+        version = self._qmp.handshake(lambda: not self.alive, Deadline.after(_LAUNCH_TIMEOUT_S))
+        if version is None:
+            raise self._launch_error()
+        self.version = version
+
+    def _write_script(self) -> None:
+        script = self.folder / "qemu.sh"
+        script.write_text(reproduction_script(self.what, self.command))
+        script.chmod(0o755)
+
+    def _launch_error(self) -> LaunchError:
+        return LaunchError(
+            f"QEMU ended before it ran: {describe_status(self.exit_status)}\n"
+            f"its output:\n{_indent(self.output_tail())}\n"
+            f"by hand: {self.folder / 'qemu.sh'}",
+            hint="the output above is QEMU's own; `cca doctor` checks version and RME support",
+        )
+
+    @property
+    def ram(self) -> GuestRam:
+        """The machine's memory. Raises ``HarnessError`` if it was launched without sharing."""
+        if self._ram is None:
+            raise HarnessError(
+                f"machine {self.name!r} does not share its RAM", hint="launch(shared_ram=True)"
+            )
+        return self._ram
+
+    @property
+    def pid(self) -> int:
+        """Process id of QEMU (0 before it was started)."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def exit_status(self) -> int | None:
+        """QEMU's exit status, negative for a signal, None while it runs."""
+        if self._status is None and self._process is not None:
+            self._status = self._process.poll()
+        return self._status
+
+    @property
+    def alive(self) -> bool:
+        """Whether QEMU runs."""
+        return self._process is not None and not self._stopped and self.exit_status is None
+
+    def check(self) -> None:
+        """Raise ``AlarmRaised`` after an alarm, ``MachineDied`` if QEMU is gone."""
+        self.alarms.check()
+        if not self.alive:
+            raise MachineDied(
+                f"QEMU of machine {self.name!r} is gone: "
+                f"{'it was stopped' if self._stopped else describe_status(self.exit_status)}\n"
+                f"{self.describe()}",
+                hint=f"boot the same by hand: {self.folder / 'qemu.sh'}",
+            )
+
+    def describe(self, lines: int = 15) -> str:
+        """Return what every failure report of this machine should show."""
+        seen = [console.describe(lines) for console in self.consoles.values() if console.tail(1)]
+        return "\n".join(
+            [
+                *(seen or ["no console showed anything"]),
+                f"first alarm: {self.alarms.first or 'none'}",
+                f"QEMU: {describe_status(self.exit_status)}",
+                *([f"QEMU's output:\n{_indent(output)}"] if (output := self.output_tail()) else []),
+                f"artefacts: {self.folder}",
+            ]
+        )
+
+    def output_tail(self, lines: int = 20) -> str:
+        """Return the last lines that QEMU itself wrote."""
+        return self._process.output_tail(lines) if self._process else ""
+
+    def qmp(self, command: str, *, timeout_s: float = 30.0, **arguments: object) -> object:
+        """Run a QMP command; ``_`` in argument names becomes ``-``. Raises ``QmpError``."""
+        if self._qmp is None:
+            self.check()
+            raise HarnessError("the machine was not started")
+        named = {name.replace("_", "-"): value for name, value in arguments.items()}
+        return self._qmp.execute(command, named, timeout_s)
+
+    @cached_property
+    def symboliser(self) -> Symboliser:
+        """Names for the addresses of firmware and normal world (not of realms)."""
+        files = {name: path for name, path in self.what.elfs.items() if name != "realm"}
+        return Symboliser(files, _biases(files))
+
+    def symbolise(self, pa: int) -> str:
+        """Return an address with function and source line where they are known."""
+        return self.symboliser.symbolise(pa)
+
+    def stop(self, soft_s: float = 2.0) -> int | None:
+        """End QEMU, softly for ``soft_s`` seconds, then hard; release everything.
+
+        Idempotent, safe at interpreter exit. Returns QEMU's exit status.
+        """
+        with self._lock:
+            if self._stopped:
+                return self._status
+            self._stopped = True
+            _running.discard(self)
+            if self._process is not None:
+                self._status = self._process.stop(soft_s)
+            if self._qmp is not None:
+                self._qmp.close()
+            for console in self.consoles.values():
+                console.close()
+            if self._ram is not None:
+                self._ram.close()
+            return self._status
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _new_folder(run_dir: Path, name: str) -> Path:
+    number = 1
+    while True:
+        folder = run_dir / (name if number == 1 else f"{name}.{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        else:
+            return folder
+
+
+def _biases(files: Mapping[str, Path]) -> dict[str, int]:
+    """An RMM that is linked at zero runs where TF-A loads it."""
+    with contextlib.suppress(HarnessError):
+        if "rmm" in files and ElfFile(files["rmm"]).code_range[0] == 0:
+            return {"rmm": _RMM_RUN_ADDRESS}
+    return {}
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"  | {line}" for line in (text or "(nothing)").split("\n"))
+
+
+@atexit.register
+def _stop_all() -> None:
+    for machine in list(_running):
+        with contextlib.suppress(Exception):
+            machine.stop(soft_s=0.5)
