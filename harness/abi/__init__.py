@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The specification as data: tables, structure codecs, the C header made from them."""
+
+from harness.abi.codec import StructCodec, Value, codec
+from harness.abi.tables import Bitfield, Bits, Command, Condition, Field, Struct, Tables, tables
+
+__all__ = [
+    "Bitfield",
+    "Bits",
+    "Command",
+    "Condition",
+    "Field",
+    "Struct",
+    "StructCodec",
+    "Tables",
+    "Value",
+    "codec",
+    "tables",
+]
