@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs apt with sources and lists of our own; the machine's stay as they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import ProvisionError
+from harness.provision.aptconf import (
+    QEMU_SUITES,
+    private_sources,
+    read_entries,
+    release_codename,
+)
+
+LISTS_MAX_AGE_S = 24 * 3600
+_TAIL_LINES = 12
+
+
+def apt_options(apt_dir: Path) -> list[str]:
+    """Return the options that make apt use the sources and lists in ``apt_dir``."""
+    settings = {
+        "Dir::Etc::SourceList": apt_dir / "debian.sources",
+        "Dir::Etc::SourceParts": "-",
+        "Dir::State::Lists": apt_dir / "lists",
+        "Dir::Cache::pkgcache": "",
+        "Dir::Cache::srcpkgcache": "",
+        "APT::Sandbox::User": "root",
+        "Acquire::Retries": 3,
+        "DPkg::Lock::Timeout": 600,
+    }
+    return [word for key, value in settings.items() for word in ("-o", f"{key}={value}")]
+
+
+def as_root(command: Sequence[str]) -> list[str]:
+    """Prefix a command with sudo where we are not root. Raises ProvisionError without it."""
+    if os.geteuid() == 0:
+        return list(command)
+    if shutil.which("sudo") is None:
+        raise ProvisionError(
+            "packages must be installed, but this is not root and there is no sudo",
+            hint=f"let root run: {' '.join(command)}",
+        )
+    return ["sudo", *command]
+
+
+def run_apt(command: Sequence[str], *, what: str, cwd: Path | None = None) -> None:
+    """Run apt without questions. Raises ProvisionError with its last lines."""
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=env,
+            cwd=cwd,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise ProvisionError(
+            f"{what}: {command[0]} is not on this machine",
+            hint="packages are installed on Debian 12 or 13 only; elsewhere install them yourself",
+        ) from error
+    if done.returncode != 0:
+        tail = "\n".join(f"  | {line}" for line in done.stdout.splitlines()[-_TAIL_LINES:])
+        raise ProvisionError(
+            f"{what}: exit status {done.returncode}\n  command: {' '.join(command)}\n{tail}",
+            hint="check the network and the mirror in /etc/apt; or install the packages yourself",
+        )
+
+
+def update_lists(apt_dir: Path, *, force: bool = False) -> None:
+    """Write our sources and fetch their lists unless they are fresh. Raises ProvisionError."""
+    sources = private_sources(read_entries(), release_codename())
+    file = apt_dir / "debian.sources"
+    stamp = apt_dir / "updated"
+    try:
+        known = file.read_text() if file.is_file() else ""
+        fresh = stamp.is_file() and time.time() - stamp.stat().st_mtime < LISTS_MAX_AGE_S
+        if known == sources and fresh and not force:
+            return
+        (apt_dir / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        file.write_text(sources)
+        stamp.unlink(missing_ok=True)
+    except OSError as error:
+        raise ProvisionError(
+            f"{apt_dir} cannot be written: {error.strerror}", hint="set CCA_CACHE to another folder"
+        ) from error
+    run_apt(["apt-get", *apt_options(apt_dir), "update"], what="apt-get update")
+    stamp.touch()
+
+
+def install(packages: Sequence[str], apt_dir: Path) -> None:
+    """Install packages, QEMU's from the suite that has a new enough one. Raises ProvisionError."""
+    newer = QEMU_SUITES.get(release_codename())
+    qemu = [p for p in packages if p.startswith("qemu-")]
+    others = [p for p in packages if p not in qemu]
+    update_lists(apt_dir)
+    base = ["apt-get", *apt_options(apt_dir), "install", "-y", "--no-install-recommends"]
+    for group, options in ((others, []), (qemu, ["-t", newer] if newer else [])):
+        if group:
+            command = as_root([*base, *options, *group])
+            run_apt(command, what=f"installing {' '.join(group)}")
+
+
+def download_source(package: str, version: str, suite: str, into: Path, apt_dir: Path) -> None:
+    """Download a source package's files into a folder; needs no root. Raises ProvisionError."""
+    update_lists(apt_dir)
+    command = ["apt-get", *apt_options(apt_dir), "source", "--download-only", "-q"]
+    what = f"downloading source {package} {version} ({suite})"
+    run_apt([*command, f"{package}={version}"], what=what, cwd=into)
+    if not list(into.glob("*.dsc")):
+        raise ProvisionError(f"{what}: apt-get left no .dsc file", hint="")

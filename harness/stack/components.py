@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Gets one component: finds it in the cache, or builds it the way its source says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import StackError
+from harness.provision.requirements import program_version_line, require
+from harness.stack.cache import Cache, Entry, Fill
+from harness.stack.command import run_logged
+from harness.stack.hashing import digest, require_folder, tree_signature
+from harness.stack.progress import Progress
+from harness.stack.spec import (
+    Component,
+    DebianSource,
+    DebianSourcePackage,
+    InTreeSource,
+    LocalSource,
+    PrebuiltSource,
+)
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CROSS_COMPILE = "aarch64-linux-gnu-"
+IN_TREE_NEEDS = (f"{CROSS_COMPILE}gcc", "make")
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """What every build needs: the cache, where to report, the checkout's folder."""
+
+    cache: Cache
+    progress: Progress = field(default_factory=Progress)
+    checkout: Path = CHECKOUT
+
+    def obtain(self, key: str, what: str, fill: Fill) -> Entry:
+        """Return a cached entry, or build it and report that as a step."""
+        found = self.cache.find(key)
+        if found is not None:
+            return found
+        self.progress.begin(what)
+        outcome = "failed"
+        try:
+            entry = self.cache.obtain(key, fill)
+            outcome = "built"
+        finally:
+            self.progress.end(what, outcome)
+        return entry
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltComponent:
+    """A component's files, the version that it goes by, the hash of what made it."""
+
+    outputs: Mapping[str, Path]
+    version: str
+    hash: str
+
+
+def build_component(component: Component, context: BuildContext) -> BuiltComponent:
+    """Get one component's files. Raises StackError, BuildError or ProvisionError."""
+    source = component.source
+    match source:
+        case PrebuiltSource():
+            return _prebuilt(component, context)
+        case InTreeSource():
+            return _in_tree(component, source, context)
+        case LocalSource():
+            return _local(component, source, context)
+        case DebianSourcePackage():
+            from harness.stack.debian_source import build_debian_source
+
+            return build_debian_source(component, source, context)
+        case DebianSource():
+            raise StackError(
+                f"[{component.name}]: source 'debian' is only for programs such as qemu",
+                hint="use prebuilt, local or debian-source",
+            )
+
+
+def compiler_version() -> str:
+    """Name the cross compiler's version, part of every build's key."""
+    require([f"{CROSS_COMPILE}gcc"], "cross compiler")
+    return program_version_line(f"{CROSS_COMPILE}gcc")
+
+
+def check_outputs(component: Component, folder: Path, log: Path) -> None:
+    """Raise StackError where a build did not leave a file that the stack names."""
+    for name, file in component.outputs.items():
+        if not (folder / file).is_file():
+            raise StackError(
+                f"[{component.name}]: the build succeeded but left no {file} ({name})",
+                hint=f"see {log}, and {name} = … in the stack",
+            )
+
+
+def _prebuilt(component: Component, context: BuildContext) -> BuiltComponent:
+    outputs = {name: Path(file) for name, file in component.outputs.items()}
+    hashes = {}
+    for name, path in outputs.items():
+        where = f"[{component.name}] {name}"
+        if not path.is_file():
+            problem = "is not a regular file" if path.exists() else "does not exist"
+            raise StackError(
+                f"{where}: {path} {problem}",
+                hint=f"check --set {component.name}.{name}=… or the stack file",
+            )
+        try:
+            hashes[name] = context.cache.hasher.file(path)
+        except OSError as error:
+            raise StackError(f"{where}: {path} cannot be read: {error.strerror}") from error
+    short = next(iter(hashes.values()))[:12]
+    return BuiltComponent(outputs, f"prebuilt {short}", digest("prebuilt", hashes))
+
+
+def _in_tree(component: Component, source: InTreeSource, context: BuildContext) -> BuiltComponent:
+    from harness.stack.abi_header import header_hash, write_header
+
+    what = f"[{component.name}]"
+    folder = context.checkout / source.path
+    require_folder(folder, what, "in-tree sources need a checkout: pip install -e, or prebuilt")
+    require(IN_TREE_NEEDS, what)
+    inputs = {
+        name: context.cache.hasher.tree(context.checkout / name)
+        for name in (source.path, *source.inputs)
+        if (context.checkout / name).is_dir()
+    }
+    key = digest(
+        "in-tree", inputs, header_hash(context.cache), compiler_version(),
+        source.target, source.variables, dict(component.outputs),
+    )  # fmt: skip
+
+    def fill(work: Path) -> Mapping[str, str]:
+        log = context.cache.log_path(f"{component.name}-{key[:12]}")
+        log.unlink(missing_ok=True)
+        (work / "abi").mkdir()
+        write_header(work / "abi" / "cca_abi.h")
+        argv = ["make", "-C", str(folder), f"O={work}", f"ABI={work / 'abi'}"]
+        argv += [f"CROSS_COMPILE={CROSS_COMPILE}", f"-j{jobs()}", *source.variables]
+        argv += [source.target] if source.target else []
+        run_logged(argv, what=what, cwd=folder, log=log, env=clean_environment())
+        check_outputs(component, work, log)
+        return component.outputs
+
+    entry = context.obtain(key, f"{component.name} ({source.path})", fill)
+    return BuiltComponent(entry.outputs, f"in-tree {key[:12]}", key)
+
+
+def _local(component: Component, source: LocalSource, context: BuildContext) -> BuiltComponent:
+    """Build in the user's tree; the tree as it is afterwards is the key of the result."""
+    what = f"[{component.name}]"
+    require_folder(source.path, what, f"check {component.name}.path")
+    identity = digest("local", str(source.path), source.build, dict(component.outputs))
+
+    def key_now() -> str:
+        return digest(identity, tree_signature(source.path))
+
+    def from_cache() -> BuiltComponent | None:
+        key = key_now()
+        entry = context.cache.find(key)
+        return BuiltComponent(entry.outputs, f"local {key[:12]}", key) if entry else None
+
+    def fill(work: Path) -> Mapping[str, str]:
+        copied = {}
+        for name, file in component.outputs.items():
+            data = (source.path / file).read_bytes()
+            copied[name] = f"{name}-{Path(file).name}"
+            (work / copied[name]).write_bytes(data)
+        return copied
+
+    if (known := from_cache()) is not None:
+        return known
+    with context.cache.lock(identity):
+        if (known := from_cache()) is not None:
+            return known
+        log = context.cache.log_path(f"{component.name}-{identity[:12]}")
+        log.unlink(missing_ok=True)
+        step = f"{component.name} ({source.path})"
+        context.progress.begin(step)
+        outcome = "failed"
+        try:
+            argv = ["sh", "-ec", source.build]
+            run_logged(argv, what=what, cwd=source.path, log=log, env={"JOBS": str(jobs())})
+            check_outputs(component, source.path, log)
+            outcome = "built"
+        finally:
+            context.progress.end(step, outcome)
+        key = key_now()
+        entry = context.cache.obtain(key, fill)
+        return BuiltComponent(entry.outputs, f"local {key[:12]}", key)
+
+
+def jobs() -> int:
+    """Return how many compilers to run at once."""
+    return len(os.sched_getaffinity(0))
+
+
+def clean_environment() -> dict[str, str]:
+    """Environment that keeps a caller's make flags and locale out of reproducible builds."""
+    return {"MAKEFLAGS": "", "MFLAGS": "", "LC_ALL": "C", "TZ": "UTC", "SOURCE_DATE_EPOCH": "0"}

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a stack file says, as frozen values: components, their sources, the machine.
+
+The dataclasses are the schema: the field names of a source class are the keys that
+its table may have, a field without default is a key that it must have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InTreeSource:
+    """Firmware of this checkout, built with ``make`` in ``path`` (relative to the checkout)."""
+
+    KIND: ClassVar[str] = "in-tree"
+    OUTPUTS_ARE_FILES: ClassVar[bool] = False
+    path: str
+    target: str = ""
+    variables: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ("images/common",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebianSource:
+    """A program of a Debian binary package, taken from ``PATH``."""
+
+    KIND: ClassVar[str] = "debian"
+    OUTPUTS_ARE_FILES: ClassVar[bool] = False
+    package: str
+    min_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebianSourcePackage:
+    """A Debian source package at one version, patched and built with a shell command."""
+
+    KIND: ClassVar[str] = "debian-source"
+    OUTPUTS_ARE_FILES: ClassVar[bool] = False
+    package: str
+    version: str
+    build: str
+    suite: str = "trixie"
+    patches: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSource:
+    """A source tree of the user's, built in place with a shell command of the user's."""
+
+    KIND: ClassVar[str] = "local"
+    OUTPUTS_ARE_FILES: ClassVar[bool] = False
+    path: Path
+    build: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrebuiltSource:
+    """Files that somebody else built; they are used as they are."""
+
+    KIND: ClassVar[str] = "prebuilt"
+    OUTPUTS_ARE_FILES: ClassVar[bool] = True
+
+
+Source = InTreeSource | DebianSource | DebianSourcePackage | LocalSource | PrebuiltSource
+
+SOURCES: Mapping[str, type[Source]] = {
+    cls.KIND: cls
+    for cls in (InTreeSource, DebianSource, DebianSourcePackage, LocalSource, PrebuiltSource)
+}
+
+IMAGE_ELF = ("image", "elf")
+
+OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "qemu": ("program",),
+    "tf-a": ("bl1", "fip", "bl31", "bl2", "trp"),
+    "rmm": IMAGE_ELF,
+    "host": IMAGE_ELF,
+    "realm": IMAGE_ELF,
+    "kernel": IMAGE_ELF,
+    "rootfs": ("image",),
+    "vmm": ("image", "elf"),
+    "tap": ("image",),
+}
+"""The outputs that each component may have. For ``tf-a``, ``bl1`` and ``fip`` are images;
+``bl31``, ``bl2`` and ``trp`` are ELF files with symbols."""
+
+REQUIRED_OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "qemu": ("program",),
+    "tf-a": ("bl1", "fip"),
+}
+"""Outputs that a component must have; ``("image",)`` for those not listed."""
+
+
+def required_outputs(component: str) -> tuple[str, ...]:
+    """Name the outputs that a component must declare."""
+    return REQUIRED_OUTPUTS.get(component, ("image",))
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One thing that takes part in booting; ``outputs`` map a name to a file of the source.
+
+    A file is absolute for a prebuilt source, a program name for a Debian package, and
+    relative to the build (or output) folder otherwise.
+    """
+
+    name: str
+    source: Source
+    outputs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineShape:
+    """The virtual machine that a stack boots on.
+
+    ``machine_options`` is the whole value of QEMU's ``-M``, ``accel`` that of ``-accel``.
+    """
+
+    memory_bytes: int
+    cpus: int
+    cpu: str
+    accel: str
+    machine_options: str
+    extra_args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """What boots: a validated stack file with the overrides of the command line applied."""
+
+    name: str
+    file: Path
+    description: str
+    machine: MachineShape
+    components: Mapping[str, Component]
+    capabilities: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltStack:
+    """A stack with every file in place. ``hash`` covers everything that can change a run.
+
+    ``images`` has ``bl1``, ``fip`` and one image for each component that has one (``rmm``,
+    ``host``, ``realm``, …); ``elfs`` the files with symbols, as far as known. ``flash`` goes to
+    QEMU's ``-bios``: BL1 at 0, the FIP at 256 KiB, not padded.
+    """
+
+    name: str
+    qemu: Path
+    flash: Path
+    images: Mapping[str, Path]
+    elfs: Mapping[str, Path]
+    machine: MachineShape
+    capabilities: frozenset[str]
+    versions: Mapping[str, str]
+    hash: str
