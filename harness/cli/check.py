@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What ``scripts/check`` runs: linters, types, self tests, test cases; all of them, always.
+
+Further arguments go to pytest for the test cases.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from harness.cli.main import guarded
+from harness.cli.regress import CHECKOUT, prepare, pytest_command
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run every check; return 1 if any failed."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    os.chdir(CHECKOUT)
+    failed = [name for name, command in quick_checks() if not run_step(name, command)]
+    status = guarded(lambda: prepare(words), "check")
+    if status != 0:
+        print("check: the stack is not ready, so the tests were not run", file=sys.stderr)
+        return status
+    steps = [
+        ("self tests", pytest_command([], ["harness/tests"])),
+        ("test cases", pytest_command(words, ["testcases"])),
+    ]
+    failed += [name for name, command in steps if not run_step(name, command)]
+    print(f"check: {'FAILED: ' + ', '.join(failed) if failed else 'all passed'}")
+    return 1 if failed else 0
+
+
+def quick_checks() -> list[tuple[str, list[str]]]:
+    """Return the checks that need no stack."""
+    python = [sys.executable, "-m"]
+    return [
+        ("ruff check", [*python, "ruff", "check", "."]),
+        ("ruff format", [*python, "ruff", "format", "--check", "."]),
+        ("mypy", [*python, "mypy"]),
+    ]
+
+
+def run_step(name: str, command: Sequence[str]) -> bool:
+    """Run one check with its output as it comes; tell whether it passed."""
+    print(f"check: {name}", flush=True)
+    start = time.monotonic()
+    passed = subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode == 0
+    outcome = "passed" if passed else "FAILED"
+    print(f"check: {name}: {outcome}, {time.monotonic() - start:.1f} s", flush=True)
+    return passed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

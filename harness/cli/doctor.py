@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``cca doctor``: what a stack needs, what of it is missing, and how to get it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.cli.main import add_stack_arguments
+from harness.errors import HarnessError
+
+HELP = "check that this machine has all that a stack needs; exit status 1 if not"
+MIN_FREE_BYTES = 512 << 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare --stack and --set."""
+    add_stack_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check one thing after the other, all of them, and count what is wrong."""
+    from harness.stack import Cache, load_stack
+    from harness.stack.needs import stack_needs
+
+    stack = load_stack(args.stack, args.overrides)
+    cache = Cache()
+    print(f"stack {stack.name}: {stack.file}")
+    failures = check_python()
+    failures += check_needs(stack_needs(stack))
+    failures += check_step(f"cache {cache.root}", lambda: check_cache(cache.root))
+    failures += check_step("QEMU makes the machine", lambda: probe_qemu(args))
+    print("all there" if not failures else f"{failures} missing or unfit; see the hints above")
+    return 1 if failures else 0
+
+
+def check_python() -> int:
+    """Report the interpreter; the package refuses anything below 3.11 at installation."""
+    print(f"  ok       Python {sys.version.split()[0]} ({sys.executable})")
+    return 0
+
+
+def check_needs(names: list[str]) -> int:
+    """Report every requirement; return how many are not met."""
+    from harness.provision.requirements import how_to_get, is_met, requirement
+
+    failures = 0
+    for wanted in map(requirement, names):
+        if is_met(wanted):
+            print(f"  ok       {wanted.name}")
+            continue
+        failures += 1
+        least = ".".join(map(str, wanted.min_version))
+        print(f"  MISSING  {wanted.name}{f' (version {least} or newer)' if least else ''}")
+        print(f"           hint: {how_to_get([wanted])}")
+    return failures
+
+
+def check_step(title: str, action: Callable[[], str]) -> int:
+    """Report one check; return 1 if it failed."""
+    try:
+        found = action()
+    except HarnessError as error:
+        print(f"  FAILED   {title}: {error.message}")
+        if error.hint:
+            print(f"           hint: {error.hint}")
+        return 1
+    print(f"  ok       {title}: {found}")
+    return 0
+
+
+def check_cache(root: Path) -> str:
+    """Make sure that the cache can be written and has room. Raises StackError."""
+    from harness.errors import StackError
+    from harness.stack.cache import cache_error
+
+    probe = root / "tmp" / f"doctor-{os.getpid()}"
+    try:
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        raise cache_error(root, error) from error
+    space = os.statvfs(root)
+    free_bytes = space.f_bavail * space.f_frsize
+    if free_bytes < MIN_FREE_BYTES:
+        raise StackError(
+            f"{free_bytes >> 20} MiB free, a build wants {MIN_FREE_BYTES >> 20} MiB",
+            hint="free some space there, or point CCA_CACHE to a folder on another disk",
+        )
+    return f"{free_bytes >> 30} GiB free"
+
+
+def probe_qemu(args: argparse.Namespace) -> str:
+    """Start the stack's QEMU once. Raises StackError or ProvisionError."""
+    from harness.stack import Cache, load_stack
+    from harness.stack.components import BuildContext
+    from harness.stack.qemu import resolve_qemu
+
+    stack = load_stack(args.stack, args.overrides)
+    return resolve_qemu(stack.components["qemu"], stack.machine, BuildContext(Cache())).version

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command ``cca``: one module per subcommand.
+
+A subcommand is a module with ``HELP`` (one line), ``add_arguments(parser)`` and
+``run(args) -> int`` (the exit status). Add its name to ``COMMANDS`` and it is there. Only the
+module of the subcommand that was asked for does its heavy imports, inside ``run``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
+
+from harness import __version__
+from harness.errors import HarnessError
+
+COMMANDS = ("doctor", "build", "stacks")
+EXIT_ERROR = 2
+
+
+class Command(Protocol):
+    """What the module of a subcommand offers."""
+
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the subcommand's options."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; return the exit status. May raise HarnessError."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``cca`` with these arguments (default: the process's); return the exit status."""
+    args = make_parser().parse_args(argv)
+    command: Command = args.command_module
+    return guarded(lambda: command.run(args), "cca")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Build the parser with all subcommands."""
+    parser = argparse.ArgumentParser(prog="cca", description="Build, check and run CCA stacks.")
+    parser.add_argument("--version", action="version", version=f"cca-harness {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = cast("Command", importlib.import_module(f"harness.cli.{name}"))
+        sub = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        sub.set_defaults(command_module=module)
+        module.add_arguments(sub)
+    return parser
+
+
+def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare --stack and --set, the same for every subcommand and for pytest."""
+    parser.add_argument(
+        "--stack",
+        default=os.environ.get("CCA_STACK", "embedded"),
+        help="a shipped stack's name or a TOML file (default: embedded, or $CCA_STACK)",
+    )
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="COMPONENT.KEY=VALUE",
+        help="change one key of the stack, such as rmm.image=FILE; may be repeated",
+    )
+
+
+def guarded(action: Callable[[], int], program: str) -> int:
+    """Call ``action``; an error that we raise on purpose is printed as text, not as a trace."""
+    try:
+        return action()
+    except HarnessError as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``cca stacks``: which stacks come with the harness, and what each can do."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "list the stacks that come with the harness, or show one"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the optional stack to show."""
+    parser.add_argument("stack", nargs="*", help="stack names or files to show in full")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List or show."""
+    from harness.stack import load_stack, shipped_stacks
+
+    for name in args.stack or shipped_stacks():
+        stack = load_stack(name)
+        print(f"{stack.name:16} {stack.description}")
+        if args.stack:
+            print(f"  file           {stack.file}")
+            for component in stack.components.values():
+                print(f"  {component.name:14} {component.source.KIND}")
+            print(f"  capabilities   {' '.join(sorted(stack.capabilities))}")
+    return 0

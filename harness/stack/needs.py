@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a stack needs on this machine before it can be built."""
+
+from __future__ import annotations
+
+from harness.stack.components import IN_TREE_NEEDS
+from harness.stack.debian_source import UNPACK_NEEDS
+from harness.stack.spec import (
+    Component,
+    DebianSource,
+    DebianSourcePackage,
+    InTreeSource,
+    Stack,
+)
+
+
+def stack_needs(stack: Stack) -> list[str]:
+    """Name the programs and headers (see ``harness.provision``) that a stack's sources need."""
+    names: list[str] = []
+    for component in stack.components.values():
+        names += component_needs(component)
+    return list(dict.fromkeys(names))
+
+
+def component_needs(component: Component) -> list[str]:
+    """Name what one component needs; local and prebuilt sources are their owner's business."""
+    match component.source:
+        case DebianSource():
+            return [component.outputs["program"]]
+        case InTreeSource():
+            return list(IN_TREE_NEEDS)
+        case DebianSourcePackage() as source:
+            return [*UNPACK_NEEDS, *source.needs]
+        case _:
+            return []
