@@ -11,8 +11,9 @@
 #ifndef RMM_PE_H
 #define RMM_PE_H
 
-#define RMM_MAX_PES 16
-#define RMM_STACK_SIZE 0x8000
+#define RMM_MAX_PES 32
+#define RMM_STACK_SHIFT 15
+#define RMM_STACK_SIZE (1 << RMM_STACK_SHIFT)
 
 #define PE_SIZE 0x20
 #define PE_INDEX 0x00

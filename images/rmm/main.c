@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Boot behind start.S: what EL3 passed is checked, the RMM reports ready. */
+#include <print.h>
+#include <sysreg.h>
+
+#include "cca_abi.h"
+#include "granule.h"
+#include "manifest.h"
+#include "pe.h"
+
+#define VERSION_MAJOR(v) ((v) >> 16)
+#define LOG_NOTICE 20
+
+#define HCR_RW (1UL << 31)
+#define CPTR_RES1_TRAP_VECTORS 0x33ffUL /* E2H = 0: FP/SIMD untrapped, SVE and SME trapped */
+
+struct pe pe_table[RMM_MAX_PES];
+
+static int first_boot_code = RMM_BOOT_CODE_UNKNOWN;
+
+int boot_first(uint64_t index, uint64_t version, uint64_t pe_count, uint64_t shared_page);
+int boot_next(void);
+void pe_setup(void);
+
+/* Registers of this PE that the C code below relies on; EL3 keeps them per world. */
+void pe_setup(void)
+{
+	write_sysreg(hcr_el2, HCR_RW);
+	write_sysreg(cptr_el2, CPTR_RES1_TRAP_VECTORS);
+	isb();
+}
+
+static int check_arguments(uint64_t index, uint64_t version, uint64_t pe_count,
+			   uint64_t shared_page)
+{
+	if (VERSION_MAJOR(version) != VERSION_MAJOR(RMM_EL3_INTERFACE_VERSION) ||
+	    version < RMM_EL3_INTERFACE_VERSION)
+		return RMM_BOOT_CODE_VERSION_NOT_VALID;
+	if (pe_count == 0 || pe_count > RMM_MAX_PES)
+		return RMM_BOOT_CODE_CPUS_OUT_OF_RANGE;
+	if (index >= pe_count)
+		return RMM_BOOT_CODE_CPU_ID_OUT_OF_RANGE;
+	if (shared_page == 0 || !granule_aligned(shared_page))
+		return RMM_BOOT_CODE_INVALID_SHARED_BUFFER;
+	return RMM_BOOT_CODE_SUCCESS;
+}
+
+int boot_first(uint64_t index, uint64_t version, uint64_t pe_count, uint64_t shared_page)
+{
+	int code = check_arguments(index, version, pe_count, shared_page);
+
+	if (code == RMM_BOOT_CODE_SUCCESS)
+		code = manifest_load(shared_page);
+	first_boot_code = code;
+	if (LOG_LEVEL >= LOG_NOTICE && code == RMM_BOOT_CODE_SUCCESS)
+		printk("RMM: cca-harness RMI %u.%u ready\n", RMI_ABI_VERSION >> 16,
+		       RMI_ABI_VERSION & 0xffff);
+	else if (LOG_LEVEL >= LOG_NOTICE)
+		printk("RMM: boot refused, code %d\n", code);
+	return code;
+}
+
+int boot_next(void)
+{
+	return first_boot_code;
+}
