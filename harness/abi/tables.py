@@ -269,9 +269,7 @@ def _command(row: Mapping[str, Any]) -> Command:
         inputs=_registers(row.get("inputs", ())),
         outputs=_registers(row.get("outputs", ())),
         failures=tuple(
-            Condition(
-                f["id"], f["status"], f.get("index", 0), f["when"], f.get("uncertain", False)
-            )
+            Condition(f["id"], f["status"], f.get("index", 0), f["when"], f.get("uncertain", False))
             for f in row.get("failures", ())
         ),
         order_pairs=tuple((a, b) for a, b in row.get("order_pairs", ())),

@@ -126,9 +126,7 @@ class Rmi:
         """RMI_RTT_INIT_RIPAS."""
         return self.call("RMI_RTT_INIT_RIPAS", rd, base, top)
 
-    def rtt_set_ripas(
-        self, rd: Pa | int, rec: Pa | int, base: Ipa | int, top: Ipa | int
-    ) -> Result:
+    def rtt_set_ripas(self, rd: Pa | int, rec: Pa | int, base: Ipa | int, top: Ipa | int) -> Result:
         """RMI_RTT_SET_RIPAS."""
         return self.call("RMI_RTT_SET_RIPAS", rd, rec, base, top)
 

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The pytest plugin: the only part of the harness that imports pytest."""
+
+pytest_plugins = [
+    "harness.plugin.options",
+    "harness.plugin.session",
+    "harness.plugin.requirements",
+    "harness.plugin.fixtures",
+    "harness.plugin.report",
+]

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The fixtures that test cases ask for.
+
+==================  ==============================================================
+``stack``           the built stack (session)
+``machine``         a booted machine: consoles, RAM, QMP
+``ns``              the normal world on it: RMI calls, memory, granules
+``rmi``             typed RMI calls, ``ns.rmi``
+``make_realm``      factory: a bare realm, state NEW, nothing in it
+``make_guest``      factory: a realm with the payload, active and booted
+``realm``           a bare realm with default settings
+``guest``           a booted realm with default settings
+``second_pe``       number of a second PE, switched on
+==================  ==============================================================
+
+After each test everything must be given back; the machine is used again only if it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from harness.machine import Machine
+from harness.plugin.keeper import Running
+from harness.plugin.session import cca_session
+from harness.realm import (
+    GuestRealm,
+    NormalWorld,
+    PayloadImage,
+    Realm,
+    RealmConfig,
+    build_realm,
+    start_realm,
+)
+from harness.rmi import Rmi
+from harness.stack import BuiltStack
+
+FAILED = pytest.StashKey[bool]()
+"""Set on an item as soon as one of its phases failed."""
+
+RUNNING = pytest.StashKey[Running]()
+"""The machine that a test used, for the failure report."""
+
+MakeRealm = Callable[..., Realm]
+MakeGuest = Callable[..., GuestRealm]
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest) -> BuiltStack:
+    """The built stack."""
+    return cca_session(request.config).built
+
+
+@pytest.fixture
+def cca_running(request: pytest.FixtureRequest) -> Iterator[Running]:
+    """A clean machine; audited afterwards, replaced if the test failed."""
+    keeper = cca_session(request.config).keeper
+    running = keeper.acquire()
+    request.node.stash[RUNNING] = running
+    yield running
+    if request.node.stash.get(FAILED, False):
+        keeper.retire()
+    else:
+        keeper.audit()
+
+
+@pytest.fixture
+def machine(cca_running: Running) -> Machine:
+    """The booted machine itself."""
+    return cca_running.machine
+
+
+@pytest.fixture
+def ns(cca_running: Running) -> NormalWorld:
+    """The normal world: RMI calls, memory, granules."""
+    return cca_running.world
+
+
+@pytest.fixture
+def rmi(ns: NormalWorld) -> Rmi:
+    """Typed RMI calls from PE 0."""
+    return ns.rmi
+
+
+@pytest.fixture
+def second_pe(cca_running: Running) -> int:
+    """A second PE, on and serving calls."""
+    if cca_running.machine.what.machine.cpus < 2:
+        pytest.skip("not on this stack: it has one PE only")
+    cca_running.switch_on(1)
+    return 1
+
+
+@pytest.fixture(scope="session")
+def payload_image(stack: BuiltStack) -> PayloadImage:
+    """The in-tree realm payload."""
+    return PayloadImage.load(stack.images["realm"], stack.elfs["realm"])
+
+
+@pytest.fixture
+def make_realm(request: pytest.FixtureRequest, ns: NormalWorld) -> Iterator[MakeRealm]:
+    """Create bare realms: ``make_realm(ipa_width=34)`` or ``make_realm(config)``."""
+    made: list[Realm] = []
+
+    def make(config: RealmConfig | None = None, **settings: object) -> Realm:
+        chosen = config or RealmConfig(**settings)  # type: ignore[arg-type]
+        made.append(Realm.create(ns, chosen))
+        return made[-1]
+
+    yield make
+    _destroy(request, made)
+
+
+@pytest.fixture
+def make_guest(
+    request: pytest.FixtureRequest, ns: NormalWorld, payload_image: PayloadImage
+) -> Iterator[MakeGuest]:
+    """Make realms with the payload in them; ``activate=False`` leaves them NEW."""
+    made: list[Realm] = []
+
+    def make(
+        config: RealmConfig | None = None, *, activate: bool = True, **settings: object
+    ) -> GuestRealm:
+        chosen = config or RealmConfig(**settings)  # type: ignore[arg-type]
+        build = start_realm if activate else build_realm
+        guest = build(ns, payload_image, chosen)
+        made.append(guest.realm)
+        return guest
+
+    yield make
+    _destroy(request, made)
+
+
+@pytest.fixture
+def realm(make_realm: MakeRealm) -> Realm:
+    """A bare realm, state NEW."""
+    return make_realm()
+
+
+@pytest.fixture
+def guest(make_guest: MakeGuest) -> GuestRealm:
+    """A realm with the payload, booted to its first report."""
+    return make_guest()
+
+
+def _destroy(request: pytest.FixtureRequest, made: list[Realm]) -> None:
+    """Tear down in reverse order; after a failure the machine is thrown away anyway."""
+    if request.node.stash.get(FAILED, False):
+        return
+    for realm in reversed(made):
+        realm.destroy()

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One machine a worker: booted on demand, used again while it is proven clean.
+
+A machine is clean when no alarm was seen, the RMM gave back every granule that the test
+delegated, and the normal world can read all of them again. A machine that is not, or
+whose test failed, is stopped, and the next test boots a new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import HarnessError, MachineError
+from harness.link import Link, MailboxLink, SerialLink
+from harness.machine import Machine
+from harness.realm import GranulePool, Ledger, NormalWorld
+from harness.stack import BuiltStack
+from harness.types import GRANULE_BYTES, Pa
+
+_PROBE_GRANULES = 16384
+_SHOWN = 20
+
+
+class LeakFound(HarnessError):
+    """A test left granules delegated or unwiped behind."""
+
+    verdict = "assertion"
+
+
+@dataclass(slots=True)
+class Running:
+    """A booted machine with its link and what tests use of it."""
+
+    machine: Machine
+    link: Link
+    world: NormalWorld
+    pes: set[int] = field(default_factory=lambda: {0})
+
+    def switch_on(self, pe: int) -> None:
+        """Bring a PE up once; it serves calls until the machine ends."""
+        if pe not in self.pes:
+            result = self.link.cpu_on(pe)
+            if result != 0:
+                raise MachineError(f"PSCI CPU_ON of PE {pe} answered {result}")
+            self.pes.add(pe)
+
+
+class MachineKeeper:
+    """Hands out this worker's machine and decides whether it may be used again."""
+
+    def __init__(self, built: BuiltStack, folder: Path, link_kind: str) -> None:
+        self.built = built
+        self.folder = folder
+        self.link_kind = link_kind
+        self.boots = 0
+        self._running: Running | None = None
+
+    @property
+    def running(self) -> Running | None:
+        """The machine that is up, if one is."""
+        return self._running
+
+    def acquire(self) -> Running:
+        """Return a booted, clean machine."""
+        if self._running is None:
+            self._running = self._boot()
+        running = self._running
+        running.world.pool.begin()
+        running.world.ledger.begin()
+        return running
+
+    def retire(self) -> None:
+        """Stop the machine; the next test boots another."""
+        if self._running is not None:
+            running, self._running = self._running, None
+            running.machine.stop(soft_s=0)
+
+    def audit(self) -> None:
+        """Check that the last test left nothing behind; LeakFound says what it did.
+
+        What the ledger knows from the calls and what the machine itself shows (which
+        granules still fault, which were not wiped) are looked at independently.
+        """
+        running = self._running
+        if running is None:
+            return
+        try:
+            running.machine.check()
+            _check_leaks(running.world)
+        except BaseException:
+            self.retire()
+            raise
+
+    def close(self) -> None:
+        """End of the session."""
+        self.retire()
+
+    def _boot(self) -> Running:
+        self.boots += 1
+        machine = Machine.launch(self.built, self.folder, name=f"boot-{self.boots}")
+        try:
+            link = _link(self.link_kind, machine, self.built)
+            link.hello()
+        except BaseException:
+            machine.stop(soft_s=0)
+            raise
+        ledger = Ledger()
+        link.observers.append(lambda _pe, args, results: ledger.observe(args, results))
+        return Running(machine, link, NormalWorld(link, GranulePool(), ledger))
+
+
+def _link(kind: str, machine: Machine, built: BuiltStack) -> Link:
+    if kind == "serial":
+        return SerialLink(machine.consoles["ns"])
+    return MailboxLink(machine, built.elfs["host"])
+
+
+def _check_leaks(world: NormalWorld) -> None:
+    problems = [str(leak) for leak in world.ledger.leaks()]
+    problems += [f"{pa} still faults in the normal world" for pa in _faulting(world)]
+    problems += [f"{pa} was given back but not wiped" for pa in _not_wiped(world)]
+    if problems:
+        shown = "\n  ".join(problems[:_SHOWN])
+        more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        raise LeakFound(
+            f"{len(problems)} traces of granules left behind:\n  {shown}{more}",
+            hint="call numbers count the SMCs of this test; see calls.txt of its folder",
+        )
+
+
+def _faulting(world: NormalWorld) -> list[Pa]:
+    found: list[Pa] = []
+    for span in world.pool.taken():
+        for first in range(0, span.granules, _PROBE_GRANULES):
+            base = span.base + first * GRANULE_BYTES
+            count = min(_PROBE_GRANULES, span.granules - first)
+            faults = world.link.probe(Pa(base), count)
+            found += [Pa(base + n * GRANULE_BYTES) for n, fault in enumerate(faults) if fault]
+    return found
+
+
+def _not_wiped(world: NormalWorld) -> list[Pa]:
+    zeros = bytes(GRANULE_BYTES)
+    return [pa for pa in world.ledger.returned() if world.link.read(pa, GRANULE_BYTES) != zeros]

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Command line options of the plugin."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options that choose what boots and where results go."""
+    group = parser.getgroup("cca", "Arm CCA stacks and machines")
+    group.addoption(
+        "--stack",
+        default="embedded",
+        metavar="NAME|FILE",
+        help="stack to boot: a shipped one (see `cca stacks`) or a stack file",
+    )
+    group.addoption(
+        "--set",
+        dest="cca_set",
+        action="append",
+        default=[],
+        metavar="COMPONENT.KEY=VALUE",
+        help="change one key of the stack, e.g. rmm.image=FILE; may be given several times",
+    )
+    group.addoption(
+        "--link",
+        dest="cca_link",
+        choices=("mailbox", "serial"),
+        default="mailbox",
+        help="how calls reach the normal world: shared memory, or frames on the serial line",
+    )
+    group.addoption(
+        "--runs",
+        dest="cca_runs",
+        default=None,
+        metavar="DIR",
+        help="where run folders are made (default: $CCA_RUNS, or ./runs)",
+    )

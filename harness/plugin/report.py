@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a failed test says: verdict, seen, context, next; the same in ``failure.json``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from harness import rmi
+from harness.artifacts import write_failure
+from harness.errors import HarnessError
+from harness.link import Link
+from harness.machine import Machine
+from harness.plugin.fixtures import FAILED, RUNNING
+from harness.plugin.keeper import Running
+from harness.plugin.session import cca_session
+
+_LAST_CALLS = 12
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{8,16}\b")
+_SHOWN_SYMBOLS = 12
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """Explain a comparison of an RMI or RSI result in the specification's words."""
+    return rmi.explain(left, right) if op == "==" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the project's own section to a failed phase."""
+    report = yield
+    if report.failed:
+        item.stash[FAILED] = True
+        running = item.stash.get(RUNNING, None)
+        error = call.excinfo.value if call.excinfo else None
+        if running is not None or isinstance(error, HarnessError):
+            report.sections.append(("cca", _explain(item, report, error, running)))
+    return report
+
+
+def _explain(
+    item: pytest.Item,
+    report: pytest.TestReport,
+    error: BaseException | None,
+    running: Running | None,
+) -> str:
+    cca = cca_session(item.config)
+    folder = cca.run.test_folder(item.nodeid)
+    facts: dict[str, object] = {
+        "test": item.nodeid,
+        "verdict": error.verdict if isinstance(error, HarnessError) else "assertion",
+        "phase": report.when,
+        "error": str(error),
+        "hint": error.hint if isinstance(error, HarnessError) else "",
+        "reproduce": cca.reproduce(item.nodeid),
+        "stack": cca.stack.name,
+        "artefacts": str(folder),
+    }
+    if "built" in vars(cca):
+        facts |= {"stack_hash": cca.built.hash, "versions": dict(cca.built.versions)}
+    if running is not None:
+        facts |= _machine_facts(running)
+        _keep_evidence(folder, running)
+    write_failure(folder, facts)
+    return _text(facts, running)
+
+
+def _machine_facts(running: Running) -> dict[str, object]:
+    machine = running.machine
+    return {
+        "last_calls": running.link.last_calls(_LAST_CALLS),
+        "first_alarm": str(machine.alarms.first) if machine.alarms.first else None,
+        "qemu_status": machine.exit_status,
+        "command": machine.command,
+        "consoles": {name: console.tail(15) for name, console in machine.consoles.items()},
+        "symbols": _symbols(machine),
+        "machine_folder": str(machine.folder),
+    }
+
+
+def _keep_evidence(folder: Path, running: Running) -> None:
+    """The whole call log, and a pointer to the machine's transcripts."""
+    calls = _all_calls(running.link)
+    (folder / "calls.txt").write_text("\n".join(calls) + "\n", encoding="utf-8")
+    link = folder / "machine"
+    if not link.is_symlink():
+        link.symlink_to(running.machine.folder)
+
+
+def _all_calls(link: Link) -> list[str]:
+    return link.last_calls(len(link.log))
+
+
+def _symbols(machine: Machine) -> list[str]:
+    """Names for the code addresses that the consoles showed last."""
+    found: dict[str, str] = {}
+    for console in machine.consoles.values():
+        for text in _ADDRESS.findall(console.tail(40)):
+            named = machine.symbolise(int(text, 16))
+            if "+" in named:
+                found.setdefault(text, named)
+    return [f"{address} {name}" for address, name in list(found.items())[:_SHOWN_SYMBOLS]]
+
+
+def _text(facts: dict[str, object], running: Running | None) -> str:
+    lines = [f"verdict:   {facts['verdict']} (phase {facts['phase']})"]
+    if running is not None:
+        lines += ["last calls:", *_listed(facts["last_calls"])]
+        lines.append(f"alarm:     {facts['first_alarm'] or 'none'}")
+        if facts["symbols"]:
+            lines += ["symbols:", *_listed(facts["symbols"])]
+        lines.append(running.machine.consoles["ns"].describe(8))
+    lines.append(f"stack:     {facts['stack']} {str(facts.get('stack_hash', ''))[:12]}")
+    if facts["hint"]:
+        lines.append(f"hint:      {facts['hint']}")
+    lines.append(f"again:     {facts['reproduce']}")
+    lines.append(f"artefacts: {facts['artefacts']}")
+    return "\n".join(lines)
+
+
+def _listed(lines: object) -> list[str]:
+    return [f"  {line}" for line in lines] if isinstance(lines, list) else []

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``@pytest.mark.requires(capability)``: skip, with the reason, what a stack cannot do."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from harness.plugin.session import cca_session
+
+_PREFIX = "not on this stack"
+
+
+def missing_capability(item: pytest.Item) -> str | None:
+    """The reason why the stack cannot run this test, if there is one."""
+    wanted = [name for marker in item.iter_markers("requires") for name in marker.args]
+    if not wanted:
+        return None
+    stack = cca_session(item.config).stack
+    lacking = sorted(set(wanted) - stack.capabilities)
+    if not lacking:
+        return None
+    return f"{_PREFIX}: {stack.name} has no capability {', '.join(lacking)}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose marker names a capability that the stack lacks."""
+    if reason := missing_capability(item):
+        pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count the skips by reason, so that none is silent."""
+    reasons: Counter[str] = Counter()
+    for report in terminalreporter.getreports("skipped"):
+        longrepr = report.longrepr
+        text = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
+        reasons[text.removeprefix("Skipped: ")] += 1
+    if reasons:
+        terminalreporter.section("skipped, by reason")
+        for reason, count in sorted(reasons.items()):
+            terminalreporter.line(f"{count:5d}  {reason}")

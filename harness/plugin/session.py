@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a pytest session owns: the stack, the run folder, this worker's machine.
+
+The controller (or the only process) loads and builds the stack before tests run, so that
+a wrong stack ends the run with one message; workers find everything in the cache.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.artifacts import RunFolder
+from harness.errors import HarnessError
+from harness.plugin.keeper import MachineKeeper
+from harness.stack import BuiltStack, Progress, Stack, build_stack, load_stack
+
+_WORKER_FOLDER = "cca_run_folder"
+
+
+class CcaSession:
+    """The stack of this run and the machine of this worker."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.overrides: list[str] = config.getoption("cca_set")
+        self.stack_name: str = config.getoption("--stack")
+        self.link_kind: str = config.getoption("cca_link")
+
+    @cached_property
+    def stack(self) -> Stack:
+        """The stack file with the overrides applied."""
+        return load_stack(self.stack_name, self.overrides)
+
+    @cached_property
+    def built(self) -> BuiltStack:
+        """Everything of the stack in place."""
+        return build_stack(self.stack, progress=Progress())
+
+    @cached_property
+    def run(self) -> RunFolder:
+        """The folder of this run, shared by all workers."""
+        given = getattr(self.config, "workerinput", {}).get(_WORKER_FOLDER)
+        if given:
+            return RunFolder(Path(given))
+        chosen = self.config.getoption("cca_runs")
+        return RunFolder.create(Path(chosen) if chosen else None)
+
+    @cached_property
+    def keeper(self) -> MachineKeeper:
+        """This worker's machine, booted when a test needs it."""
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        return MachineKeeper(self.built, self.run.path / "machines" / worker, self.link_kind)
+
+    def reproduce(self, nodeid: str) -> str:
+        """The command that runs one test on the same stack again."""
+        words = ["scripts/regress", f"'{nodeid}'"]
+        if self.stack_name != "embedded":
+            words += ["--stack", self.stack_name]
+        for override in self.overrides:
+            words += ["--set", f"'{override}'"]
+        if self.link_kind != "mailbox":
+            words += ["--link", self.link_kind]
+        return " ".join(words)
+
+
+SESSION = pytest.StashKey[CcaSession]()
+
+
+def cca_session(config: pytest.Config) -> CcaSession:
+    """The session object of a configuration."""
+    return config.stash[SESSION]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the session object; nothing is built yet."""
+    config.stash[SESSION] = CcaSession(config)
+
+
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker where the run's folder is."""
+    node.workerinput[_WORKER_FOLDER] = str(cca_session(node.config).run.path)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Build the stack up front where test cases may run; one message if it cannot be."""
+    config = session.config
+    if hasattr(config, "workerinput") or not _may_need_stack(config):
+        return
+    cca = cca_session(config)
+    try:
+        cca.run.note(
+            command=sys.argv,
+            stack=cca.stack.name,
+            overrides=cca.overrides,
+            versions=dict(cca.built.versions),
+            stack_hash=cca.built.hash,
+        )
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop this worker's machine."""
+    cca = cca_session(session.config)
+    if "keeper" in vars(cca):
+        cca.keeper.close()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what is going to boot and where the results will lie."""
+    cca = cca_session(config)
+    if hasattr(config, "workerinput") or "built" not in vars(cca):
+        return []
+    versions = ", ".join(f"{name} {version}" for name, version in cca.built.versions.items())
+    return [
+        f"stack: {cca.stack.name} ({cca.built.hash[:12]}): {versions}",
+        f"run folder: {cca.run.path}",
+    ]
+
+
+def _may_need_stack(config: pytest.Config) -> bool:
+    """Only the harness's own tests were asked for: nothing needs to be built first."""
+    if config.getoption("collectonly"):
+        return False
+    own = Path(__file__).resolve().parent.parent / "tests"
+    paths = [Path(arg.split("::")[0]).resolve() for arg in config.args]
+    return not all(path == own or own in path.parents for path in paths)

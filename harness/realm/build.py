@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A ready-made realm: the payload loaded, RECs created, activated, booted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.realm.config import RealmConfig
+from harness.realm.normal_world import NormalWorld
+from harness.realm.payload import Guest, PayloadImage
+from harness.realm.realm import Realm
+from harness.realm.rec import Rec
+
+
+@dataclass(slots=True)
+class GuestRealm:
+    """A realm with the payload in it; ``guests[n]`` drives REC n."""
+
+    realm: Realm
+    image: PayloadImage
+    guests: list[Guest] = field(default_factory=list)
+
+    @property
+    def guest(self) -> Guest:
+        """The payload on REC 0."""
+        return self.guests[0]
+
+    @property
+    def rec(self) -> Rec:
+        """REC 0."""
+        return self.realm.recs[0]
+
+
+def load_payload(realm: Realm, image: PayloadImage) -> None:
+    """Make the payload's range RAM and put its pages there (measured)."""
+    realm.init_ripas(image.base, image.end)
+    for ipa, content in image.pages():
+        if content is None:
+            realm.map_unknown(ipa)
+        else:
+            realm.map_data(ipa, content)
+
+
+def build_realm(
+    world: NormalWorld, image: PayloadImage, config: RealmConfig | None = None
+) -> GuestRealm:
+    """Create a realm with the payload and ``config.recs`` RECs, still NEW.
+
+    REC 0 is runnable, the others wait for PSCI_CPU_ON. On failure all is given back.
+    """
+    config = config or RealmConfig()
+    realm = Realm.create(world, config)
+    try:
+        load_payload(realm, image)
+        for index in range(config.recs):
+            realm.add_rec(pc=image.entry, gprs=(config.ipa_width, index), runnable=index == 0)
+    except BaseException:
+        realm.destroy()
+        raise
+    return GuestRealm(realm, image, [Guest(rec) for rec in realm.recs])
+
+
+def start_realm(
+    world: NormalWorld, image: PayloadImage, config: RealmConfig | None = None
+) -> GuestRealm:
+    """Build a realm, activate it and boot REC 0 to its first report."""
+    built = build_realm(world, image, config)
+    try:
+        built.realm.activate()
+        built.guest.boot()
+    except BaseException:
+        built.realm.destroy()
+        raise
+    return built

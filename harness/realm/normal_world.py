@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The normal world as a test uses it: RMI calls, memory, granules.
+
+Everything goes through one link, so it is the same over shared memory and serial.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from harness.link import Link, Outcome
+from harness.realm.ledger import Ledger
+from harness.realm.pool import GranulePool
+from harness.rmi import Result, Rmi
+from harness.types import GRANULE_BYTES, Pa
+
+
+class NormalWorld:
+    """RMI, memory and granules of one machine's host side."""
+
+    def __init__(self, link: Link, pool: GranulePool, ledger: Ledger) -> None:
+        self.link = link
+        self.pool = pool
+        self.ledger = ledger
+        self.rmi = Rmi(link)
+        self._vmids: set[int] = set()
+
+    @cached_property
+    def features(self) -> int:
+        """Feature register 0 of the RMM."""
+        return self.rmi.features(0).require().value
+
+    def page(self, content: bytes = b"", *, count: int = 1, align_bytes: int = GRANULE_BYTES) -> Pa:
+        """Take normal-world granules, filled with ``content`` and zeros behind it."""
+        base = self.pool.take(count, align_bytes=align_bytes)
+        self.write(base, content.ljust(count * GRANULE_BYTES, b"\0"))
+        return base
+
+    def delegated(self, count: int = 1, *, align_bytes: int = GRANULE_BYTES) -> Pa:
+        """Take granules and delegate each; CommandFailed if the RMM refuses one."""
+        base = self.pool.take(count, align_bytes=align_bytes)
+        for granule in range(base, base + count * GRANULE_BYTES, GRANULE_BYTES):
+            self.rmi.granule_delegate(granule).require()
+        return base
+
+    def undelegate(self, base: Pa | int, count: int = 1) -> None:
+        """Give granules back; CommandFailed if the RMM refuses one."""
+        for granule in range(int(base), int(base) + count * GRANULE_BYTES, GRANULE_BYTES):
+            self.rmi.granule_undelegate(granule).require()
+
+    def try_undelegate(self, base: Pa | int) -> Result:
+        """RMI_GRANULE_UNDELEGATE, whatever it answers."""
+        return self.rmi.granule_undelegate(base)
+
+    def write(self, pa: Pa | int, data: bytes) -> None:
+        """Write normal-world memory."""
+        for granule in range(int(pa) & -GRANULE_BYTES, int(pa) + len(data), GRANULE_BYTES):
+            self.ledger.forget(granule)
+        self.link.write(Pa(pa), data)
+
+    def read(self, pa: Pa | int, size_bytes: int) -> bytes:
+        """Read normal-world memory."""
+        return self.link.read(Pa(pa), size_bytes)
+
+    def peek(self, pa: Pa | int, width_bytes: int = 8) -> Outcome:
+        """Let the PE itself read; a granule protection fault is part of the outcome."""
+        return self.link.peek(Pa(pa), width_bytes)
+
+    def poke(self, pa: Pa | int, value: int, width_bytes: int = 8) -> Outcome:
+        """Let the PE itself write; a granule protection fault is part of the outcome."""
+        self.ledger.forget(int(pa) & -GRANULE_BYTES)
+        return self.link.poke(Pa(pa), width_bytes, value)
+
+    def new_vmid(self) -> int:
+        """A VMID that no other living realm of this machine has; 1 upwards."""
+        vmid = next(n for n in range(1, 1 << 16) if n not in self._vmids)
+        self._vmids.add(vmid)
+        return vmid
+
+    def release_vmid(self, vmid: int) -> None:
+        """The realm with this VMID is gone."""
+        self._vmids.discard(vmid)

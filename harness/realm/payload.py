@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Driving the in-tree realm payload through host calls, exit by exit.
+
+The payload takes a command from the registers of a host call's return and reports in
+the registers of its next host call, so that commands need no memory shared with the
+realm. Whatever exits a command causes on the way are seen by the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.abi import codec, tables
+from harness.elf import ElfFile
+from harness.errors import RealmError
+from harness.realm.exits import Exit, HostCallExit
+from harness.realm.rec import Rec
+from harness.rmi import EnterFlags, Rsi
+from harness.types import GRANULE_BYTES, MASK64, Ipa, align_up
+
+_T = tables()
+_OPS = _T.enum("PayloadOp")
+_STATUS_OK = _T.enum("PayloadStatus")["OK"]
+_STATUS_EXCEPTION = _T.enum("PayloadStatus")["EXCEPTION"]
+_IMM = _T.constants["PAYLOAD_IMM"]
+_REPORT = codec("PayloadReport")
+PAYLOAD_BASE = Ipa(_T.constants["PAYLOAD_BASE"])
+PAYLOAD_MAGIC = _T.constants["PAYLOAD_MAGIC"]
+PATTERN = _T.constants["PAYLOAD_PATTERN"]
+
+NO_REGISTER = 31
+_REGISTERS = 31
+
+ExitHandler = Callable[[Exit], "Reentry | None"]
+"""Looks at an exit that is not the report; says how to enter again, None for plainly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reentry:
+    """How to enter a REC after an exit."""
+
+    flags: int = EnterFlags.NONE
+    gprs: tuple[int, ...] = ()
+    gicv3_hcr: int = 0
+    gicv3_lrs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the payload says about the command it ran last."""
+
+    sequence: int
+    status: int
+    values: tuple[int, ...]
+    exceptions: int
+    esr: int
+    far: int
+    elr: int
+    vector: int
+    irqs: int
+    last_intid: int
+
+    @property
+    def ok(self) -> bool:
+        """The command ran without an exception."""
+        return self.status == _STATUS_OK
+
+    @property
+    def took_exception(self) -> bool:
+        """The command took a synchronous exception or an SError."""
+        return self.status == _STATUS_EXCEPTION
+
+    @property
+    def value(self) -> int:
+        """First result of the command."""
+        return self.values[0]
+
+    @property
+    def ec(self) -> int:
+        """Exception class of the last exception."""
+        return self.esr >> 26 & 0x3F
+
+    @property
+    def is_external_abort(self) -> bool:
+        """A synchronous external abort on data or instruction access, from the same EL."""
+        return self.took_exception and self.ec in (0x21, 0x25) and self.esr & 0x3F == 0x10
+
+    @classmethod
+    def of(cls, seen: Exit) -> Report:
+        """Read the report of a host call exit; RealmError for any other exit."""
+        if not isinstance(seen, HostCallExit) or seen.imm != _IMM:
+            raise RealmError(f"wanted the payload's report, seen {seen.describe()}")
+        raw = b"".join(word.to_bytes(8, "little") for word in seen.gprs)
+        return cls(**_REPORT.unpack(raw))  # type: ignore[arg-type]
+
+
+class Guest:
+    """The payload running on one REC."""
+
+    def __init__(self, rec: Rec, *, pe: int = 0) -> None:
+        self.rec = rec
+        self.pe = pe
+        self.rsi = Rsi(self.smc_in_realm)
+
+    def boot(self, *, handler: ExitHandler | None = None) -> Report:
+        """Enter the REC for the first time and wait for the payload's first report."""
+        return self.finish(self.resume(), handler=handler)
+
+    def submit(self, op: str, *args: int, flags: int = EnterFlags.NONE) -> Exit:
+        """Hand over a command and return the next exit, whatever it is."""
+        words = (_OPS[op], *(a & MASK64 for a in args))
+        return self.resume(Reentry(flags=flags, gprs=words))
+
+    def resume(self, how: Reentry | None = None, *, timeout_s: float = 10.0) -> Exit:
+        """Enter the REC again and return the next exit."""
+        how = how or Reentry()
+        return self.rec.enter(
+            flags=how.flags,
+            gprs=how.gprs,
+            gicv3_hcr=how.gicv3_hcr,
+            gicv3_lrs=how.gicv3_lrs,
+            pe=self.pe,
+            timeout_s=timeout_s,
+        )
+
+    def finish(self, seen: Exit, *, handler: ExitHandler | None = None) -> Report:
+        """Go on from ``seen`` until the report; ``handler`` answers other exits.
+
+        RealmError when an exit comes up that nobody handles.
+        """
+        for _ in range(10_000):
+            if isinstance(seen, HostCallExit) and seen.imm == _IMM:
+                return Report.of(seen)
+            if handler is None:
+                raise RealmError(f"wanted the payload's report, seen {seen.describe()}")
+            seen = self.resume(handler(seen))
+        raise RealmError(f"no report after 10000 exits, the last one {seen.describe()}")
+
+    def run(self, op: str, *args: int, handler: ExitHandler | None = None) -> Report:
+        """Run a command to its report."""
+        return self.finish(self.submit(op, *args), handler=handler)
+
+    def hello(self) -> Report:
+        """Values: magic, MPIDR_EL1, CurrentEL, start value, counter frequency, VBAR, SP."""
+        return self.run("HELLO")
+
+    def read(self, ipa: Ipa | int, width_bytes: int = 8) -> Report:
+        """Read memory that is mapped (or whose fault goes to the realm)."""
+        return self.run("READ", ipa, width_bytes)
+
+    def write(self, ipa: Ipa | int, value: int, width_bytes: int = 8) -> Report:
+        """Write memory that is mapped (or whose fault goes to the realm)."""
+        return self.run("WRITE", ipa, width_bytes, value)
+
+    def execute(
+        self,
+        insn: int,
+        registers: Sequence[tuple[int, int]] = (),
+        *,
+        handler: ExitHandler | None = None,
+    ) -> Report:
+        """Run one instruction with up to three registers (number, value) set.
+
+        Values: the three registers afterwards, then the mask of changed registers.
+        """
+        return self.finish(self.submit_insn(insn, registers), handler=handler)
+
+    def submit_insn(self, insn: int, registers: Sequence[tuple[int, int]] = ()) -> Exit:
+        """Like :meth:`execute`, but return the next exit."""
+        padded = [*registers, *([(NO_REGISTER, 0)] * (3 - len(registers)))]
+        return self.submit("EXECUTE", insn, *(word for pair in padded for word in pair))
+
+    def smc_in_realm(self, *x: int, handler: ExitHandler | None = None) -> tuple[int, ...]:
+        """Issue an SMC inside the realm; returns x0..x16."""
+        return self.run("SMC", *x, handler=handler).values
+
+    def submit_smc(self, name: str, *args: int) -> Exit:
+        """Issue a call of the tables inside the realm and return the next exit."""
+        return self.submit("SMC", tables().command(name).fid, *args)
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadImage:
+    """The payload's loadable bytes and what it needs of the realm's memory."""
+
+    base: Ipa
+    content: bytes
+    end: Ipa
+    entry: Ipa
+    secondary_entry: Ipa
+
+    @classmethod
+    def load(cls, image: Path, elf: Path) -> PayloadImage:
+        """Read a raw image and its ELF (symbols payload_start, payload_end, ...)."""
+        symbols = ElfFile(elf)
+        return cls(
+            base=Ipa(symbols.symbol("payload_start").address),
+            content=image.read_bytes(),
+            end=Ipa(align_up(symbols.symbol("payload_end").address, GRANULE_BYTES)),
+            entry=Ipa(symbols.symbol("payload_start").address),
+            secondary_entry=Ipa(symbols.symbol("secondary_entry").address),
+        )
+
+    def pages(self) -> list[tuple[Ipa, bytes | None]]:
+        """Granule by granule: content, or None for what needs no contents."""
+        found: list[tuple[Ipa, bytes | None]] = []
+        for at in range(self.base, self.end, GRANULE_BYTES):
+            piece = self.content[at - self.base : at - self.base + GRANULE_BYTES]
+            found.append((Ipa(at), piece.ljust(GRANULE_BYTES, b"\0") if piece else None))
+        return found
+
+
+def register_pattern() -> tuple[int, ...]:
+    """What EXECUTE puts into x0..x30 where the test does not say otherwise."""
+    return tuple(PATTERN * (n + 1) & MASK64 for n in range(_REGISTERS))

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A realm from the host's side: built step by step, run, destroyed without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.realm.config import LAST_LEVEL, RealmConfig, entry_bytes
+from harness.realm.measure import Measurements
+from harness.realm.normal_world import NormalWorld
+from harness.realm.rec import Rec, granules, mpidr_of_index, rec_params
+from harness.realm.tables import RealmTables
+from harness.rmi import CommandFailed
+from harness.types import GRANULE_BYTES, Ipa, Pa
+
+
+class Realm:
+    """A realm that was created; :meth:`destroy` returns everything it owns."""
+
+    def __init__(
+        self, world: NormalWorld, config: RealmConfig, rd: Pa, root: Pa, vmid: int
+    ) -> None:
+        self.world = world
+        self.config = config
+        self.rd = rd
+        self.root = root
+        self.vmid = vmid
+        self.rmi = world.rmi
+        self.tables = RealmTables(world, rd, config.level, config.ipa_width)
+        self.recs: list[Rec] = []
+        self.destroyed = False
+        params = config.params(features=world.features, vmid=vmid, rtt_base=root)
+        self.measurements = Measurements(config.hash_algo, params)
+        self._aux_count: int | None = None
+
+    @classmethod
+    def create(cls, world: NormalWorld, config: RealmConfig | None = None) -> Realm:
+        """Delegate RD and root tables and issue RMI_REALM_CREATE.
+
+        On failure everything is given back and CommandFailed says why.
+        """
+        config = config or RealmConfig()
+        vmid = world.new_vmid()
+        count = config.root_tables
+        rd = world.delegated()
+        root = world.delegated(count, align_bytes=count * GRANULE_BYTES)
+        params = world.page(config.params(features=world.features, vmid=vmid, rtt_base=root))
+        result = world.rmi.realm_create(rd, params)
+        if not result.ok:
+            world.undelegate(rd)
+            world.undelegate(root, count)
+            world.release_vmid(vmid)
+            raise CommandFailed(f"wanted a realm with {config}, seen {result}")
+        return cls(world, config, rd, root, vmid)
+
+    @property
+    def unprotected_base(self) -> Ipa:
+        """First address of the unprotected half."""
+        return self.tables.unprotected_base
+
+    @property
+    def aux_count(self) -> int:
+        """Auxiliary granules that each REC of this realm needs."""
+        if self._aux_count is None:
+            self._aux_count = self.rmi.rec_aux_count(self.rd).require().aux_count
+        return self._aux_count
+
+    def map_data(self, ipa: Ipa | int, content: bytes, *, measure: bool = True) -> Pa:
+        """RMI_DATA_CREATE of one granule with ``content``; tables are made as needed."""
+        self.tables.ensure(ipa)
+        page = content.ljust(GRANULE_BYTES, b"\0")
+        src = self.world.page(page)
+        data = self.world.delegated()
+        self.rmi.data_create(self.rd, data, ipa, src, int(measure)).require()
+        self.measurements.data_create(ipa, page, int(measure))
+        return data
+
+    def map_unknown(self, ipa: Ipa | int) -> Pa:
+        """RMI_DATA_CREATE_UNKNOWN of one granule; tables are made as needed."""
+        self.tables.ensure(ipa)
+        data = self.world.delegated()
+        self.rmi.data_create_unknown(self.rd, data, ipa).require()
+        return data
+
+    def map_block(self, ipa: Ipa | int) -> Pa:
+        """Map 2 MiB of contiguous memory page by page and fold it into a block."""
+        count = entry_bytes(LAST_LEVEL - 1) // GRANULE_BYTES
+        self.tables.ensure(ipa)
+        base = self.world.delegated(count, align_bytes=count * GRANULE_BYTES)
+        for number, data in enumerate(granules(base, count)):
+            at = int(ipa) + number * GRANULE_BYTES
+            self.rmi.data_create_unknown(self.rd, data, at).require()
+        self.tables.fold(ipa, LAST_LEVEL).require()
+        return base
+
+    def unmap_data(self, ipa: Ipa | int) -> Pa:
+        """RMI_DATA_DESTROY of one granule, which is given back."""
+        data = Pa(self.rmi.data_destroy(self.rd, ipa).require().data)
+        self.world.undelegate(data)
+        return data
+
+    def init_ripas(self, base: Ipa | int, top: Ipa | int) -> None:
+        """Make [base, top) RAM before activation."""
+        for start, end, size in self.tables.init_ripas(base, top):
+            self.measurements.init_ripas(start, end, size)
+
+    def add_rec(self, *, pc: int = 0, gprs: Sequence[int] = (), runnable: bool = True) -> Rec:
+        """Create the next REC in MPIDR order, with the auxiliary granules it needs."""
+        world = self.world
+        aux = tuple(world.delegated() for _ in range(self.aux_count))
+        pa = world.delegated()
+        mpidr = mpidr_of_index(len(self.recs))
+        params = rec_params(mpidr=mpidr, pc=pc, gprs=gprs, runnable=runnable, aux=aux)
+        result = self.rmi.rec_create(self.rd, pa, world.page(params))
+        if not result.ok:
+            for granule in (pa, *aux):
+                world.undelegate(granule)
+            raise CommandFailed(f"wanted REC {len(self.recs)} ({mpidr=:#x}), seen {result}")
+        self.measurements.rec_create(params)
+        rec = Rec(world, pa, aux, world.page(), mpidr, params)
+        self.recs.append(rec)
+        return rec
+
+    def activate(self) -> None:
+        """RMI_REALM_ACTIVATE."""
+        self.rmi.realm_activate(self.rd).require()
+
+    def destroy(self) -> None:
+        """Destroy RECs, contents, tables and the realm, in the order of the ABI."""
+        if self.destroyed:
+            return
+        for rec in self.recs:
+            rec.destroy()
+        self.recs.clear()
+        self.tables.tear_down()
+        self.rmi.realm_destroy(self.rd).require()
+        self.destroyed = True
+        self.world.release_vmid(self.vmid)
+        self.world.undelegate(self.rd)
+        self.world.undelegate(self.root, self.config.root_tables)
