@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from harness.abi import tables
+
 Explain = Callable[[re.Match[bytes]], str]
 
 
@@ -33,23 +35,14 @@ class AlarmRule:
 
 
 def _boot_code(match: re.Match[bytes]) -> str:
-    """Name the code with which an RMM refused to boot (RMM-EL3 interface, boot error codes)."""
+    """Name the code with which an RMM refused to boot."""
     found = re.search(rb"-?\d+\s*$", match.group(0))
     if found is None:
         return ""
     code = int(found.group(0))
-    return f"code {code}, {BOOT_CODES.get(code, 'not a code of the RMM-EL3 interface')}"
+    names = {value: name for name, value in tables().enum("RmmBootCode").items()}
+    return f"boot code {code}, {names.get(code, 'unknown to the RMM-EL3 interface')}"
 
-
-BOOT_CODES = {
-    -1: "E_RMM_BOOT_UNKNOWN, an error that the RMM does not explain",
-    -2: "E_RMM_BOOT_VERSION_NOT_VALID, the boot interface version of EL3 is not the RMM's",
-    -3: "E_RMM_BOOT_CPUS_OUT_OF_RANGE, more CPUs than the RMM was built for",
-    -4: "E_RMM_BOOT_CPU_ID_OUT_OF_RANGE, the id of this CPU is too large",
-    -5: "E_RMM_BOOT_INVALID_SHARED_BUFFER, the page shared with EL3 is not usable",
-    -6: "E_RMM_BOOT_MANIFEST_VERSION_NOT_SUPPORTED, the manifest version is not the RMM's",
-    -7: "E_RMM_BOOT_MANIFEST_DATA_ERROR, the manifest contradicts itself, often its checksum",
-}
 
 _DUMP_HINT = "symbolise the addresses against the ELF files of the stack"
 _KERNEL_HINT = "read the console transcript of the kernel from this line on"

@@ -204,6 +204,10 @@ class Console:
             self.alarms.check()
             raise self._closed(bytes(view), until, verb="send") from problem
 
+    def recent(self) -> bytes:
+        """Return the last bytes that came in, expected or not."""
+        return self.transcript.recent()
+
     def tail(self, lines: int = 20) -> str:
         """Return the last lines that came in, as text."""
         return self.transcript.tail(lines)

@@ -102,11 +102,14 @@ class Transcript:
         if self.error is not None:
             raise self.error
 
+    def recent(self) -> bytes:
+        """Return the last bytes, at least 256 KiB if there were as many."""
+        with self._lock:
+            return bytes(self._recent)
+
     def tail(self, lines: int = 20) -> str:
         """Return the last ``lines`` lines as text, undecodable bytes as ``\\xNN``."""
-        with self._lock:
-            recent = bytes(self._recent)
-        text = recent.decode("utf-8", "backslashreplace").replace("\r", "")
+        text = self.recent().decode("utf-8", "backslashreplace").replace("\r", "")
         return "\n".join(text.rstrip("\n").split("\n")[-lines:])
 
     def time_at(self, offset: int) -> float:
