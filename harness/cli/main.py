@@ -18,7 +18,7 @@ from typing import Protocol, cast
 from harness import __version__
 from harness.errors import HarnessError
 
-COMMANDS = ("doctor", "build", "stacks")
+COMMANDS = ("doctor", "build", "stacks", "boot", "bench", "mutants")
 EXIT_ERROR = 2
 
 

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``cca bench``: measure the harness on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.bench.figure import Figure, Ratio, as_json, repeat
+from harness.cli.main import add_stack_arguments
+
+HELP = "measure boot, calls, realm life cycle and the whole regression (medians of one run)"
+_CALLS = {"mailbox": 5000, "serial": 200}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommand's options."""
+    add_stack_arguments(parser)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the same figures there")
+    parser.add_argument("--runs", type=int, default=9, help="samples for each figure (default 9)")
+    parser.add_argument(
+        "--regressions",
+        type=int,
+        default=3,
+        metavar="N",
+        help="whole regressions for each of -n 1 and -n 2 (default 3; 0 leaves them out)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print, write."""
+    from harness.bench import measure
+    from harness.stack import Progress, build_stack, load_stack
+
+    built = build_stack(load_stack(args.stack, args.overrides), progress=Progress())
+    results: list[Figure | Ratio] = []
+
+    def show(result: Figure | Ratio) -> None:
+        results.append(result)
+        print(result.line(), flush=True)
+
+    print(f"stack {built.name} {built.hash[:12]}, {os.cpu_count()} cores, {platform.machine()}")
+    boots = repeat(args.runs, lambda: measure.first_result_s(built))
+    show(Figure("start of QEMU to first RMI result", "s", boots))
+    for kind, calls in _CALLS.items():
+        rates = measure.calls_per_s(built, kind, calls, args.runs)
+        show(Figure(f"RMI calls over the {kind} link", "calls/s", rates))
+    for recs in (1, 8):
+        ups, downs = measure.realm_life_s(built, recs, args.runs)
+        show(Figure(f"realm with {recs} REC(s): set up and boot", "s", tuple(ups)))
+        show(Figure(f"realm with {recs} REC(s): tear down", "s", tuple(downs)))
+    if args.regressions:
+        _regressions(args, show)
+    if args.json:
+        args.json.write_text(json.dumps(as_json(results), indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _regressions(args: argparse.Namespace, show: Callable[[Figure | Ratio], None]) -> None:
+    from harness.bench import measure
+
+    arguments = ["--stack", args.stack]
+    for override in args.overrides:
+        arguments += ["--set", override]
+    pairs = [
+        (measure.regression_s(1, arguments), measure.regression_s(2, arguments))
+        for _ in range(args.regressions)
+    ]
+    show(Figure("whole regression, -n 1", "s", tuple(one for one, _ in pairs)))
+    show(Figure("whole regression, -n 2", "s", tuple(two for _, two in pairs)))
+    ratios = Figure("", "", tuple(two / one for one, two in pairs))
+    show(Ratio("-n 2 divided by -n 1 (median of pairs)", ratios.median))

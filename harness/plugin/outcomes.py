@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``-p harness.plugin.outcomes``: one JSON line for each phase of a test, as it ends.
+
+The file is named by ``$CCA_OUTCOMES``. Lines are written by the controller alone, so
+that readers see whole lines whatever the number of workers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Append the outcome of a phase."""
+    target = os.environ.get("CCA_OUTCOMES")
+    if target and "PYTEST_XDIST_WORKER" not in os.environ:
+        row = {
+            "test": report.nodeid,
+            "phase": report.when,
+            "outcome": report.outcome,
+            "duration_s": report.duration,
+        }
+        with Path(target).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
