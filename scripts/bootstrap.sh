@@ -62,7 +62,7 @@ make_environment() {
     say "making the Python environment $venv ($("$python" --version 2>&1)) …"
     rm -f "$venv/.cca-stamp"
     "$python" -m venv --clear "$venv" || die "$python -m venv $venv failed"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
         -e "$checkout[dev]" </dev/null >&2 ||
         die "installing the Python packages failed" "check the network, and pip's configuration"
     fingerprint >"$venv/.cca-stamp"

@@ -26,8 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("check: the stack is not ready, so the tests were not run", file=sys.stderr)
         return status
     steps = [
-        ("self tests", pytest_command([], ["harness/tests"])),
-        ("test cases", pytest_command(words, ["testcases"])),
+        ("self tests", pytest_command([], "harness/tests")),
+        ("test cases", pytest_command(words, "testcases")),
     ]
     failed += [name for name, command in steps if not run_step(name, command)]
     print(f"check: {'FAILED: ' + ', '.join(failed) if failed else 'all passed'}")

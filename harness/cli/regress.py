@@ -18,6 +18,7 @@ from harness.cli.main import add_stack_arguments, guarded
 CHECKOUT = Path(__file__).resolve().parents[2]
 BYTES_PER_WORKER = 1 << 30
 _OWN_WORKERS = ("-n", "--numprocesses", "--pdb", "--trace", "--collect-only", "--co", "no:xdist")
+_FILE_OPTIONS = ("--stack", "--set")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,8 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def regress(words: Sequence[str]) -> int:
     """Set up and run the test cases. Raises HarnessError."""
     prepare(words)
+    rebased = absolute_files(words)
     os.chdir(CHECKOUT)
-    command = pytest_command(words, ["testcases"])
+    command = pytest_command(rebased, "testcases")
     sys.stdout.flush()
     os.execv(command[0], command)
 
@@ -55,22 +57,32 @@ def prepare(words: Sequence[str]) -> int:
     return 0
 
 
-def pytest_command(words: Sequence[str], default_paths: Sequence[str]) -> list[str]:
-    """Return pytest's command line: workers where none are asked for, paths where none given."""
-    command = [sys.executable, "-m", "pytest"]
-    if not any(word.startswith(_OWN_WORKERS) or word == "no:xdist" for word in words):
+def pytest_command(words: Sequence[str], default_path: str) -> list[str]:
+    """Return pytest's command line: workers where none are asked for, a path where none is given.
+
+    The path goes in as a setting, so that pytest itself finds out whether there is another.
+    """
+    command = [sys.executable, "-m", "pytest", "-o", f"testpaths={default_path}"]
+    if not any(word.startswith(_OWN_WORKERS) for word in words):
         command += ["-n", str(worker_count())]
-    return [*command, *([] if names_tests(words) else default_paths), *words]
+    return [*command, *words]
 
 
-def names_tests(words: Sequence[str]) -> bool:
-    """Tell whether the arguments name a test file, folder or node themselves."""
-    for before, word in zip(["", *words], words, strict=False):
-        if word.startswith("-") or (before.startswith("-") and "=" not in before):
-            continue
-        if (CHECKOUT / word.partition("::")[0]).exists():
-            return True
-    return False
+def absolute_files(words: Sequence[str]) -> list[str]:
+    """Make files that --stack and --set name absolute: pytest runs in the checkout."""
+    if Path.cwd() == CHECKOUT:
+        return list(words)
+    return [
+        _absolute(word) if word.startswith(("--stack=", "--set=")) or before in _FILE_OPTIONS
+        else word
+        for before, word in zip(["", *words], words, strict=False)
+    ]  # fmt: skip
+
+
+def _absolute(word: str) -> str:
+    """Make the file after the last "=" absolute where there is such a file."""
+    head, equals, file = word.rpartition("=")
+    return f"{head}{equals}{Path(file).absolute()}" if file and Path(file).is_file() else word
 
 
 def worker_count() -> int:

@@ -64,9 +64,9 @@ def _read_chain(file: Path, seen: tuple[Path, ...]) -> Table:
     """Read a file and those it extends, the farthest first, and merge them."""
     if file in seen:
         raise StackError(f"{file}: extends itself", hint="break the circle of 'extends'")
-    own = relocate(_read(file), file.parent)
+    own = _read(file)
     if "extends" not in own:
-        return own
+        return relocate(own, file.parent)
     parent = typed(own.pop("extends"), str, f"{file}: extends")
     beside = file.parent / parent
     base_file = beside if parent.endswith(".toml") and beside.is_file() else find_stack_file(parent)
@@ -74,7 +74,7 @@ def _read_chain(file: Path, seen: tuple[Path, ...]) -> Table:
     for name in typed(own.pop("without", []), tuple, f"{file}: without"):
         require_known(name, [n for n in base if n in OUTPUTS], "component", f"{file}: without")
         del base[name]
-    return _merge(base, {"name": file.stem, **own})
+    return _merge(base, {"name": file.stem, **relocate(own, file.parent, base)})
 
 
 def _read(file: Path) -> Table:

@@ -80,18 +80,22 @@ def _set_component(
     return {**table, key: from_text(text, wanted, where)}
 
 
-def relocate(tables: Table, folder: Path) -> Table:
-    """Make the file names of a stack file absolute: they are relative to the file's folder."""
+def relocate(tables: Table, folder: Path, base: Table | None = None) -> Table:
+    """Make the file names of a stack file absolute: they are relative to the file's folder.
+
+    A component that does not name its source has that of ``base``, the tables it extends.
+    """
     moved: Table = {}
     for name, table in tables.items():
-        moved[name] = _relocate_component(name, table, folder) if name in OUTPUTS else table
+        inherited = (base or {}).get(name)
+        moved[name] = _relocate_component(name, table, folder, inherited)
     return moved
 
 
-def _relocate_component(name: str, table: object, folder: Path) -> object:
-    if not isinstance(table, dict):
+def _relocate_component(name: str, table: object, folder: Path, inherited: object) -> object:
+    if not isinstance(table, dict) or name not in OUTPUTS:
         return table
-    kind = table.get("source")
+    kind = table.get("source", inherited.get("source") if isinstance(inherited, dict) else None)
     keys = {PrebuiltSource.KIND: OUTPUTS[name], "local": ("path",)}.get(str(kind), ())
     moved = dict(table)
     for key in keys:

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command cca and the programs behind scripts/: exit status, texts, pytest's arguments."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.cli import check, doctor, main, regress
+from harness.errors import StackError
+from harness.tests.stack_fakes import write_stack
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("CCA_STACK", raising=False)
+    monkeypatch.delenv("CCA_JOBS", raising=False)
+
+
+def test_build_lists_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["build", "--stack", str(write_stack(tmp_path))]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("stack fake ")
+    assert f"  image    rmm    {tmp_path}/rmm.img" in out
+
+
+def test_build_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["build", "--stack", str(write_stack(tmp_path)), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["images"]["host"] == f"{tmp_path}/host.bin"
+
+
+def test_error_is_text_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["build", "--set", "rmm.imag=x"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("cca: error: --set rmm.imag=x: unknown key of rmm: 'imag'\nhint: did you")
+
+
+def test_interrupt_is_status_130(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    assert main.guarded(interrupted, "cca") == 130
+    assert capsys.readouterr().err == "cca: interrupted\n"
+
+
+def test_stacks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["stacks"]) == 0
+    assert "embedded" in capsys.readouterr().out
+    assert main.main(["stacks", "trp"]) == 0
+    assert "  tf-a           debian-source" in capsys.readouterr().out
+
+
+def test_doctor_is_content(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["doctor", "--stack", str(write_stack(tmp_path))]) == 0
+    out = capsys.readouterr().out
+    assert "  ok       QEMU makes the machine: QEMU emulator version 10.0.2 (fake)" in out
+    assert out.endswith("all there\n")
+
+
+def test_doctor_says_what_is_missing_and_how_to_get_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_stack(tmp_path, qemu="echo QEMU version 7.2")
+    own = tmp_path / "own.toml"
+    own.write_text('extends = "fake.toml"\n[realm]\nsource = "in-tree"\npath = "x"\nimage = "y"\n')
+    monkeypatch.setenv("PATH", "/nowhere:/usr/bin:/bin")
+    monkeypatch.setattr("harness.provision.requirements.is_met", lambda r: r.name != "make")
+    assert main.main(["doctor", "--stack", str(own)]) == 1
+    out = capsys.readouterr().out
+    assert "  ok       aarch64-linux-gnu-gcc\n" in out
+    assert (
+        "  MISSING  make\n           hint: scripts/regress installs the Debian packages: make"
+        in out
+    )
+    assert "  FAILED   QEMU makes the machine: [qemu]: " in out
+    assert out.endswith("2 missing or unfit; see the hints above\n")
+
+
+def test_doctor_names_the_version_wanted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert doctor.check_needs(["qemu-system-aarch64"]) == 1
+    assert "qemu-system-aarch64 (version 10.0 or newer)" in capsys.readouterr().out
+
+
+def test_doctor_on_an_unwritable_cache(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StackError, match="cannot be written"):
+        doctor.check_cache(tmp_path / "file")
+
+
+def test_doctor_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "MIN_FREE_BYTES", 1 << 70)
+    with pytest.raises(StackError, match=r"MiB free, a build wants .*\nhint: free some space"):
+        doctor.check_cache(tmp_path)
+
+
+# The command line that pytest gets.
+
+
+def words_of(*words: str) -> list[str]:
+    return regress.pytest_command(words, "testcases")[3:]
+
+
+def test_workers_and_path_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CCA_JOBS", "3")
+    assert words_of("-k", "rec") == ["-o", "testpaths=testcases", "-n", "3", "-k", "rec"]
+
+
+@pytest.mark.parametrize("own", ["-n4", "-n=4", "--numprocesses=2", "--pdb", "--co", "no:xdist"])
+def test_workers_are_not_added_twice(own: str) -> None:
+    assert words_of(own) == ["-o", "testpaths=testcases", own]
+
+
+def test_files_follow_the_caller_s_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("my.toml", "my.img"):
+        (tmp_path / name).write_text("")
+    words = ["--stack=my.toml", "--stack", "trp", "--set", "rmm.image=my.img", "-k", "my.img"]
+    assert regress.absolute_files([*words, "--set", "machine.cpus=4"]) == [
+        f"--stack={tmp_path}/my.toml", "--stack", "trp",
+        "--set", f"rmm.image={tmp_path}/my.img", "-k", "my.img", "--set", "machine.cpus=4",
+    ]  # fmt: skip
+    monkeypatch.chdir(regress.CHECKOUT)
+    assert regress.absolute_files(words) == words
+
+
+def test_worker_count_follows_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 1 <= regress.worker_count() <= 1024
+    monkeypatch.setenv("CCA_JOBS", "x")
+    assert regress.worker_count() == 1
+
+
+def test_prepare_builds_the_stack_of_the_arguments(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["-k", "rec", "--stack", str(write_stack(tmp_path)), "-x"]
+    assert regress.prepare(words) == 0
+    assert (tmp_path / "cache" / "entries").is_dir()
+    assert "cca: " not in capsys.readouterr().out
+
+
+def test_check_runs_everything_and_counts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = []
+
+    def step(name: str, command: object) -> bool:
+        assert command
+        ran.append(name)
+        return name != "mypy"
+
+    monkeypatch.setattr(check, "run_step", step)
+    monkeypatch.setattr(check, "prepare", lambda _words: 0)
+    assert check.main([]) == 1
+    assert ran == ["ruff check", "ruff format", "mypy", "self tests", "test cases"]
+    assert capsys.readouterr().out == "check: FAILED: mypy\n"
+
+
+def test_check_step_passes_the_status_on(capfd: pytest.CaptureFixture[str]) -> None:
+    assert check.run_step("good", ["true"])
+    assert not check.run_step("bad", ["false"])
+    assert "check: bad: FAILED, " in capfd.readouterr().out

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The cache: intact or rebuilt, one builder at a time, nothing half-made."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from harness.errors import StackError
+from harness.stack.cache import Cache, cache_error, default_root
+from harness.stack.hashing import FileHasher, tree_signature
+
+BUILDER = """
+import sys, time
+from pathlib import Path
+from harness.stack.cache import Cache
+root, mark, pause_s = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
+def fill(work):
+    (work / "half").write_text("half")
+    with mark.open("a") as file:
+        file.write("built\\n")
+    time.sleep(pause_s)
+    (work / "out").write_text("whole")
+    return {"image": "out"}
+print(Cache(root).obtain("k", fill).outputs["image"].read_text())
+"""
+
+
+def builder(root: Path, mark: Path, pause_s: float) -> subprocess.Popen[str]:
+    argv = [sys.executable, "-c", BUILDER, str(root), str(mark), str(pause_s)]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+
+
+def write_out(work: Path) -> Mapping[str, str]:
+    (work / "out").write_text("whole")
+    return {"image": "out"}
+
+
+def must_not_build(work: Path) -> Mapping[str, str]:
+    raise AssertionError("built again")
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.01)
+
+
+def test_second_time_comes_from_the_cache(tmp_path: Path) -> None:
+    first = Cache(tmp_path).obtain("k", write_out)
+    second = Cache(tmp_path).obtain("k", must_not_build)
+    assert first == second
+    assert second.outputs["image"].read_text() == "whole"
+
+
+def test_failed_build_leaves_nothing(tmp_path: Path) -> None:
+    def fail(work: Path) -> Mapping[str, str]:
+        (work / "half").write_text("half")
+        raise StackError("no")
+
+    with pytest.raises(StackError):
+        Cache(tmp_path).obtain("k", fail)
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert not (tmp_path / "entries").exists()
+
+
+@pytest.mark.parametrize("damage", ["", "wholX", "longer than it was"])
+def test_damaged_entry_is_built_again(tmp_path: Path, damage: str) -> None:
+    cache = Cache(tmp_path)
+    cache.obtain("k", write_out).outputs["image"].write_text(damage)
+    assert cache.find("k") is None
+    assert cache.obtain("k", write_out).outputs["image"].read_text() == "whole"
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"image": 3}', '{"image": {"file": "out"}}'])
+def test_damaged_manifest_is_built_again(tmp_path: Path, text: str) -> None:
+    cache = Cache(tmp_path)
+    (cache.obtain("k", write_out).path / "manifest.json").write_text(text)
+    assert cache.find("k") is None
+    assert cache.obtain("k", write_out).outputs["image"].read_text() == "whole"
+
+
+def test_concurrent_builders_build_once(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    builders = [builder(tmp_path / "cache", mark, 0.3) for _ in range(4)]
+    assert [b.communicate(timeout=60)[0] for b in builders] == ["whole\n"] * 4
+    assert mark.read_text() == "built\n"
+
+
+def test_killed_builder_leaves_nothing_behind(tmp_path: Path) -> None:
+    mark, root = tmp_path / "mark", tmp_path / "cache"
+    victim = builder(root, mark, 60)
+    wait_for(mark)
+    victim.send_signal(signal.SIGKILL)
+    victim.communicate(timeout=20)
+    assert len(list((root / "tmp").iterdir())) == 1
+    assert Cache(root).obtain("k", write_out).outputs["image"].read_text() == "whole"
+    assert list((root / "tmp").iterdir()) == []
+
+
+def test_sweep_spares_the_living(tmp_path: Path) -> None:
+    mark, root = tmp_path / "mark", tmp_path / "cache"
+    living = builder(root, mark, 1)
+    wait_for(mark)
+    dead = root / "tmp" / "other.x"
+    dead.mkdir()
+    Cache(root).obtain("another", write_out)
+    assert not dead.exists()
+    assert living.communicate(timeout=60)[0] == "whole\n"
+
+
+def test_unwritable_cache_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StackError) as caught:
+        Cache(tmp_path / "file" / "cache").obtain("k", write_out)
+    text = str(caught.value)
+    assert f"cache {tmp_path / 'file' / 'cache'} cannot be written: Not a directory" in text
+    assert "hint: point CCA_CACHE to a folder that you may write" in text
+
+
+def test_full_disk_is_one_clear_error(tmp_path: Path) -> None:
+    text = str(cache_error(tmp_path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "x")))
+    assert f"cache {tmp_path} cannot be written: No space left on device (x)" in text
+    assert "hint: free some space there, or point CCA_CACHE" in text
+
+
+def test_default_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CCA_CACHE", str(tmp_path))
+    assert default_root() == tmp_path
+    monkeypatch.delenv("CCA_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_root() == tmp_path / "cca-harness"
+
+
+def test_large_files_are_remembered_only_when_settled(tmp_path: Path) -> None:
+    big = tmp_path / "big"
+    big.write_bytes(bytes(5 << 20))
+    hasher = FileHasher(tmp_path / "memo")
+    fresh = hasher.file(big)
+    assert not (tmp_path / "memo").exists(), "a file written just now may still change unseen"
+    os.utime(big, ns=(0, 0))
+    big.write_bytes(b"x" * (5 << 20))
+    assert hasher.file(big) != fresh
+
+
+def test_tree_signature_sees_content_names_and_not_git(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    (tmp_path / ".git").mkdir()
+    first = tree_signature(tmp_path)
+    (tmp_path / ".git" / "index").write_text("x")
+    assert tree_signature(tmp_path) == first
+    (tmp_path / "a").write_text("22")
+    second = tree_signature(tmp_path)
+    (tmp_path / "b").write_text("")
+    assert len({first, second, tree_signature(tmp_path)}) == 3
