@@ -58,8 +58,8 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare --stack and --set, the same for every subcommand and for pytest."""
     parser.add_argument(
         "--stack",
-        default=os.environ.get("CCA_STACK", "embedded"),
-        help="a shipped stack's name or a TOML file (default: embedded, or $CCA_STACK)",
+        default="embedded",
+        help="a shipped stack's name or a TOML file (default: embedded)",
     )
     parser.add_argument(
         "--set",

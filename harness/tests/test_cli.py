@@ -16,7 +16,6 @@ from harness.tests.stack_fakes import write_stack
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CCA_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("CCA_STACK", raising=False)
     monkeypatch.delenv("CCA_JOBS", raising=False)
 
 
