@@ -41,7 +41,7 @@ def safe_name(text: str) -> str:
     Different ids give different names: whatever was lost is replaced by a hash.
     """
     name = re.sub(r"[^A-Za-z0-9_.=+-]+", "-", text).strip("-.")
-    if name == text and len(name) <= _LONGEST_NAME:
+    if name and name == text and len(name) <= _LONGEST_NAME:
         return name
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{name[: _LONGEST_NAME - 9].rstrip('-.') or 'test'}-{digest}"

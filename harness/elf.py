@@ -8,6 +8,7 @@ each with the bias between the addresses it was linked for and those it runs at.
 from __future__ import annotations
 
 import bisect
+import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -52,7 +53,7 @@ class ElfFile:
 
     def _read(self) -> ELFFile:
         try:
-            return ELFFile(self.path.open("rb"))
+            return ELFFile(io.BytesIO(self.path.read_bytes()))
         except (OSError, ELFError) as problem:
             raise ElfFormatError(
                 f"cannot read symbols from {self.path}: {problem}",
@@ -61,20 +62,16 @@ class ElfFile:
 
     @cached_property
     def _symbols(self) -> list[Symbol]:
-        elf = self._read()
-        try:
-            found = {
-                Symbol(entry.name, entry["st_value"], entry["st_size"])
-                for section in elf.iter_sections()
-                if isinstance(section, SymbolTableSection)
-                for entry in section.iter_symbols()
-                if entry.name
-                and not entry.name.startswith("$")
-                and entry["st_info"]["type"] in _NAMED_TYPES
-                and isinstance(entry["st_shndx"], int)
-            }
-        finally:
-            elf.stream.close()
+        found = {
+            Symbol(entry.name, entry["st_value"], entry["st_size"])
+            for section in self._read().iter_sections()
+            if isinstance(section, SymbolTableSection)
+            for entry in section.iter_symbols()
+            if entry.name
+            and not entry.name.startswith("$")
+            and entry["st_info"]["type"] in _NAMED_TYPES
+            and isinstance(entry["st_shndx"], int)
+        }
         return sorted(found, key=lambda symbol: (symbol.address, symbol.size_bytes, symbol.name))
 
     @cached_property
@@ -88,26 +85,18 @@ class ElfFile:
     @cached_property
     def code_range(self) -> tuple[int, int]:
         """First and last-plus-one address of what is loaded into memory."""
-        elf = self._read()
-        try:
-            loads = [
-                (segment["p_vaddr"], segment["p_vaddr"] + segment["p_memsz"])
-                for segment in elf.iter_segments()
-                if segment["p_type"] == "PT_LOAD" and segment["p_memsz"]
-            ]
-        finally:
-            elf.stream.close()
+        loads = [
+            (segment["p_vaddr"], segment["p_vaddr"] + segment["p_memsz"])
+            for segment in self._read().iter_segments()
+            if segment["p_type"] == "PT_LOAD" and segment["p_memsz"]
+        ]
         if not loads:
             raise ElfFormatError(f"{self.path} has no loadable segment")
         return min(start for start, _ in loads), max(end for _, end in loads)
 
     @cached_property
     def _lines(self) -> tuple[list[int], list[SourceLine]]:
-        elf = self._read()
-        try:
-            rows = sorted(_line_rows(elf), key=lambda row: (row[0], not row[1].end))
-        finally:
-            elf.stream.close()
+        rows = sorted(_line_rows(self._read()), key=lambda row: (row[0], not row[1].end))
         return [address for address, _ in rows], [line for _, line in rows]
 
     def symbol(self, name: str) -> Symbol:

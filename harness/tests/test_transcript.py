@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A transcript keeps every byte, its time, and what it has when the disk is full."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from harness.transcript import Transcript, TranscriptError
+
+
+def test_bytes_are_on_disk_at_once_and_unchanged(tmp_path: Path) -> None:
+    transcript = Transcript(tmp_path / "ns.log")
+    transcript.write(b"a\r\n\xff\x00")
+    transcript.write(b"b")
+    assert (tmp_path / "ns.log").read_bytes() == b"a\r\n\xff\x00b"
+    assert transcript.size_bytes == 6
+    transcript.close()
+
+
+def test_index_gives_the_time_of_each_byte(tmp_path: Path) -> None:
+    transcript = Transcript(tmp_path / "ns.log")
+    before = time.monotonic()
+    transcript.write(b"one\n")
+    between = time.monotonic()
+    transcript.write(b"two\n")
+    assert before <= transcript.time_at(3) <= between <= transcript.time_at(4) <= time.monotonic()
+    offsets = [line.split()[1] for line in (tmp_path / "ns.log.times").read_text().splitlines()]
+    assert offsets == ["0", "4"]
+    transcript.close()
+
+
+def test_time_of_a_byte_that_never_came_names_the_file(tmp_path: Path) -> None:
+    transcript = Transcript(tmp_path / "ns.log")
+    with pytest.raises(ValueError, match=r"no byte at offset 0 of .*ns\.log \(0 bytes\)"):
+        transcript.time_at(0)
+    transcript.close()
+
+
+def test_tail_shows_last_lines_and_escapes_what_is_no_text(tmp_path: Path) -> None:
+    transcript = Transcript(tmp_path / "ns.log")
+    transcript.write(b"one\r\ntwo\r\nthr\xffee\r\n")
+    assert transcript.tail(2) == "two\nthr\\xffee"
+    transcript.close()
+
+
+def test_tail_is_bounded_and_the_file_is_not(tmp_path: Path) -> None:
+    transcript = Transcript(tmp_path / "ns.log")
+    for _ in range(40):
+        transcript.write(b"x" * 32768)
+    assert len(transcript.recent()) < 1 << 20
+    assert (tmp_path / "ns.log").stat().st_size == 40 * 32768
+    transcript.close()
+
+
+def test_full_disk_is_one_clear_error_and_the_tail_goes_on() -> None:
+    transcript = Transcript(Path("/dev/full"))
+    transcript.check()
+    transcript.write(b"first\n")
+    transcript.write(b"second\n")
+    with pytest.raises(TranscriptError) as caught:
+        transcript.check()
+    assert "cannot write the console transcript /dev/full: No space left on device" in str(
+        caught.value
+    )
+    assert "CCA_RUNS" in caught.value.hint
+    assert transcript.tail() == "first\nsecond"
+    transcript.close()
+
+
+def test_missing_folder_is_an_error_at_once(tmp_path: Path) -> None:
+    with pytest.raises(TranscriptError, match="No such file or directory"):
+        Transcript(tmp_path / "none" / "ns.log")
