@@ -5,7 +5,7 @@
 
 #include "smc.h"
 
-#define PA_BITS_MAX 48U /* LPA2 is not offered */
+#define PA_RANGE_48 5U /* the largest without LPA2 */
 #define DFR0_BRPS_SHIFT 12
 #define DFR0_WRPS_SHIFT 20
 #define MMFR1_VMIDBITS_SHIFT 4
@@ -19,12 +19,18 @@ static unsigned int id_field(uint64_t value, unsigned int shift)
 	return (unsigned int)(value >> shift) & 0xf;
 }
 
-unsigned int feature_pa_bits(void)
+unsigned int feature_pa_range(void)
 {
-	static const uint8_t bits[] = { 32, 36, 40, 42, 44, 48 };
 	unsigned int range = id_field(read_sysreg(id_aa64mmfr0_el1), 0);
 
-	return range < sizeof(bits) ? bits[range] : PA_BITS_MAX;
+	return range < PA_RANGE_48 ? range : PA_RANGE_48;
+}
+
+unsigned int feature_pa_bits(void)
+{
+	static const uint8_t bits[PA_RANGE_48 + 1] = { 32, 36, 40, 42, 44, 48 };
+
+	return bits[feature_pa_range()];
 }
 
 unsigned int feature_vmid_bits(void)

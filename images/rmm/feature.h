@@ -13,6 +13,9 @@
 #define FEATURE_MAX_RECS_ORDER 4U
 #define FEATURE_MAX_RECS (1U << FEATURE_MAX_RECS_ORDER)
 
+/* ID_AA64MMFR0_EL1.PARange without LPA2: the PS value of TCR_EL2 and VTCR_EL2. */
+unsigned int feature_pa_range(void);
+
 /* Widest IPA space and output address without LPA2, in bits. */
 unsigned int feature_pa_bits(void);
 unsigned int feature_vmid_bits(void);

@@ -69,6 +69,44 @@ static inline uint64_t rtt_entry_size(int level)
 	return 1UL << (12 + 9 * (RTT_LEVEL_PAGE - level));
 }
 
+uint64_t rtte_encode(int level, const struct rtte *rtte);
+struct rtte rtte_decode(int level, uint64_t value);
+
+/* True if the entry holds a PA: it stops the scan of rtt_next_live. */
+static inline bool rtte_is_live(const struct rtte *rtte)
+{
+	return rtte->hipas == HIPAS_ASSIGNED || rtte->hipas == HIPAS_ASSIGNED_NS ||
+	       rtte->hipas == HIPAS_TABLE;
+}
+
+/*
+ * Replaces an entry (break before make) and invalidates the TLBs if the old one
+ * was a TABLE or translated; ipa lies in the entry's range.
+ */
+void rtt_replace(const struct rd *rd, const struct rtt_walk *walk, uint64_t ipa,
+		 const struct rtte *rtte);
+
+/*
+ * Writes without break before make or invalidation: for tables that no walker has seen
+ * yet, and for callers that invalidate themselves.
+ */
+void rtt_write(uint64_t *entry, uint64_t value);
+
+/* Steps to the next entry of the table; false behind its last one (base is its end then). */
+bool rtt_next_entry(struct rtt_walk *walk);
+
+/* Drops every translation of the Realm from all TLBs. */
+void rtt_invalidate_realm(const struct rd *rd);
+
+/*
+ * ipa if the entry where the walk ended is live, else the IPA of the next live entry
+ * of that table, else the end of the table.
+ */
+uint64_t rtt_next_live(const struct rtt_walk *walk, uint64_t ipa);
+
+/* True if the 512 entries hold a TABLE or a protected ASSIGNED entry. */
+bool rtt_table_is_live(const uint64_t *table, int level);
+
 /*
  * Walks towards `level` and ends there or at the first entry that is not a
  * TABLE. Needs ipa < rd_ipa_size(rd) and level >= rd->start_level.

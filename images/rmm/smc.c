@@ -14,6 +14,20 @@ static smc_handler *const handlers[] = {
 	SLOT(FEATURES) = rmi_features,
 	SLOT(GRANULE_DELEGATE) = rmi_granule_delegate,
 	SLOT(GRANULE_UNDELEGATE) = rmi_granule_undelegate,
+	SLOT(REALM_CREATE) = rmi_realm_create,
+	SLOT(REALM_ACTIVATE) = rmi_realm_activate,
+	SLOT(REALM_DESTROY) = rmi_realm_destroy,
+	SLOT(DATA_CREATE) = rmi_data_create,
+	SLOT(DATA_CREATE_UNKNOWN) = rmi_data_create_unknown,
+	SLOT(DATA_DESTROY) = rmi_data_destroy,
+	SLOT(RTT_CREATE) = rmi_rtt_create,
+	SLOT(RTT_DESTROY) = rmi_rtt_destroy,
+	SLOT(RTT_FOLD) = rmi_rtt_fold,
+	SLOT(RTT_READ_ENTRY) = rmi_rtt_read_entry,
+	SLOT(RTT_MAP_UNPROTECTED) = rmi_rtt_map_unprotected,
+	SLOT(RTT_UNMAP_UNPROTECTED) = rmi_rtt_unmap_unprotected,
+	SLOT(RTT_INIT_RIPAS) = rmi_rtt_init_ripas,
+	SLOT(RTT_SET_RIPAS) = rmi_rtt_set_ripas,
 };
 
 void smc_dispatch(const uint64_t x[SMC_ARGS], struct smc_result *out)

@@ -3,6 +3,7 @@
 
 #include <sysreg.h>
 
+#include "feature.h"
 #include "nsmem.h"
 
 #define ENTRIES 512
@@ -32,7 +33,6 @@
 #define TCR_T0SZ(bits) (64UL - (bits))
 #define TCR_WALK ((1UL << 8) | (1UL << 10) | (3UL << 12)) /* write-back, inner shareable */
 #define TCR_PS_SHIFT 16
-#define PARANGE_48 5UL
 
 #define SCTLR_RES1 0x30c50830UL
 #define SCTLR_M (1UL << 0)
@@ -91,13 +91,9 @@ void xlat_build(void)
 
 void xlat_enable(void)
 {
-	uint64_t pa_range = read_sysreg(id_aa64mmfr0_el1) & 0xf;
-
-	if (pa_range > PARANGE_48)
-		pa_range = PARANGE_48;
 	write_sysreg(mair_el2, MAIR_VALUE);
 	write_sysreg(tcr_el2, TCR_RES1 | TCR_T0SZ(XLAT_PA_BITS + 1) | TCR_WALK |
-				      (pa_range << TCR_PS_SHIFT));
+				      ((uint64_t)feature_pa_range() << TCR_PS_SHIFT));
 	write_sysreg(ttbr0_el2, (uint64_t)l0);
 	__asm__ volatile("tlbi alle2" : : : "memory");
 	dsb(sy);
