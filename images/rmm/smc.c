@@ -9,6 +9,13 @@
 #define FID_FIRST FID_RMI_VERSION
 #define SLOT(name) [FID_RMI_##name - FID_FIRST]
 
+/* Until the REC half is linked in. */
+#pragma weak rmi_rec_aux_count
+#pragma weak rmi_rec_create
+#pragma weak rmi_rec_destroy
+#pragma weak rmi_rec_enter
+#pragma weak rmi_psci_complete
+
 static smc_handler *const handlers[] = {
 	SLOT(VERSION) = rmi_version,
 	SLOT(FEATURES) = rmi_features,
@@ -28,6 +35,11 @@ static smc_handler *const handlers[] = {
 	SLOT(RTT_UNMAP_UNPROTECTED) = rmi_rtt_unmap_unprotected,
 	SLOT(RTT_INIT_RIPAS) = rmi_rtt_init_ripas,
 	SLOT(RTT_SET_RIPAS) = rmi_rtt_set_ripas,
+	SLOT(REC_AUX_COUNT) = rmi_rec_aux_count,
+	SLOT(REC_CREATE) = rmi_rec_create,
+	SLOT(REC_DESTROY) = rmi_rec_destroy,
+	SLOT(REC_ENTER) = rmi_rec_enter,
+	SLOT(PSCI_COMPLETE) = rmi_psci_complete,
 };
 
 void smc_dispatch(const uint64_t x[SMC_ARGS], struct smc_result *out)
