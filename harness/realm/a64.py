@@ -59,5 +59,15 @@ def hvc(imm: int) -> int:
     return 0xD4000002 | imm << 5
 
 
+def smc(imm: int = 0) -> int:
+    """``SMC #imm``."""
+    return 0xD4000003 | imm << 5
+
+
+def rdvl(rt: int) -> int:
+    """``RDVL Xt, #1``: an SVE instruction, UNDEFINED where SVE is."""
+    return 0x04BF5000 | 1 << 5 | rt
+
+
 def _sysreg(op0: int, op1: int, crn: int, crm: int, op2: int) -> int:
     return op0 << 19 | op1 << 16 | crn << 12 | crm << 8 | op2 << 5

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from harness.errors import RealmError
 from harness.realm.config import RealmConfig
+from harness.realm.exits import PsciExit
 from harness.realm.normal_world import NormalWorld
-from harness.realm.payload import Guest, PayloadImage
+from harness.realm.payload import Guest, PayloadImage, Report
 from harness.realm.realm import Realm
 from harness.realm.rec import Rec
+from harness.rmi import PsciStatus
 
 
 @dataclass(slots=True)
@@ -29,6 +32,26 @@ class GuestRealm:
     def rec(self) -> Rec:
         """REC 0."""
         return self.realm.recs[0]
+
+    def start(self) -> Report:
+        """Activate the realm and boot REC 0 to its first report."""
+        self.realm.activate()
+        return self.guest.boot()
+
+    def power_on(self, index: int, *, context: int = 0) -> Guest:
+        """Let REC 0 switch another REC on with PSCI CPU_ON, and boot that one.
+
+        ``context`` is what the REC finds in x0, HELLO's start value.
+        """
+        target = self.realm.recs[index]
+        call = ("PSCI_CPU_ON", target.mpidr, self.image.secondary_entry, context)
+        seen = self.guest.submit_smc(*call)
+        if not isinstance(seen, PsciExit):
+            raise RealmError(f"wanted the exit of PSCI CPU_ON, seen {seen.describe()}")
+        self.realm.rmi.psci_complete(self.rec.pa, target.pa, PsciStatus.SUCCESS).require()
+        self.guest.finish_smc(*call).require()
+        self.guests[index].boot()
+        return self.guests[index]
 
 
 def load_payload(realm: Realm, image: PayloadImage) -> None:

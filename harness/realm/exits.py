@@ -23,6 +23,12 @@ EC_SYSREG = 0x18
 EC_INSTRUCTION_ABORT = 0x20
 EC_DATA_ABORT = 0x24
 
+ALWAYS_WRITTEN = frozenset(
+    {"exit_reason", "gicv3_hcr", "gicv3_lrs", "gicv3_misr", "gicv3_vmcr", "pmu_ovf_status"}
+    | {"cntp_ctl", "cntp_cval", "cntv_ctl", "cntv_cval"}
+)
+"""Fields of RmiRecExit that every exit carries."""
+
 _HPFAR_FIPA = ((1 << 44) - 1) & ~0xF
 
 
@@ -55,6 +61,10 @@ class Exit:
     def nonzero(self) -> dict[str, Value]:
         """The fields that are not zero, for reports and for 'nothing else is set'."""
         return {name: value for name, value in self.record.items() if _is_set(value)}
+
+    def specific(self) -> dict[str, Value]:
+        """The non-zero fields that belong to this exit; timers, GIC and the like left out."""
+        return {n: v for n, v in self.nonzero().items() if n not in ALWAYS_WRITTEN}
 
     def describe(self) -> str:
         """One line for a report."""

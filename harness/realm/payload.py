@@ -15,9 +15,12 @@ from pathlib import Path
 from harness.abi import codec, tables
 from harness.elf import ElfFile
 from harness.errors import RealmError
+from harness.link import Pending
+from harness.realm import a64
 from harness.realm.exits import Exit, HostCallExit
 from harness.realm.rec import Rec
-from harness.rmi import EnterFlags, Rsi
+from harness.realm.sysregs import ENCODINGS
+from harness.rmi import EnterFlags, Result, Rsi
 from harness.types import GRANULE_BYTES, MASK64, Ipa, align_up
 
 _T = tables()
@@ -87,6 +90,16 @@ class Report:
         """A synchronous external abort on data or instruction access, from the same EL."""
         return self.took_exception and self.ec in (0x21, 0x25) and self.esr & 0x3F == 0x10
 
+    @property
+    def is_address_size_fault(self) -> bool:
+        """A stage 1 address size fault (level 0) on data or instruction access."""
+        return self.took_exception and self.ec in (0x21, 0x25) and self.esr & 0x3F == 0
+
+    @property
+    def is_undefined(self) -> bool:
+        """The instruction is UNDEFINED: exception class Unknown."""
+        return self.took_exception and self.ec == 0
+
     @classmethod
     def of(cls, seen: Exit) -> Report:
         """Read the report of a host call exit; RealmError for any other exit."""
@@ -108,10 +121,27 @@ class Guest:
         """Enter the REC for the first time and wait for the payload's first report."""
         return self.finish(self.resume(), handler=handler)
 
-    def submit(self, op: str, *args: int, flags: int = EnterFlags.NONE) -> Exit:
+    def submit(
+        self,
+        op: str,
+        *args: int,
+        flags: int = EnterFlags.NONE,
+        gicv3_hcr: int = 0,
+        gicv3_lrs: Sequence[int] = (),
+    ) -> Exit:
         """Hand over a command and return the next exit, whatever it is."""
-        words = (_OPS[op], *(a & MASK64 for a in args))
-        return self.resume(Reentry(flags=flags, gprs=words))
+        words = _command(op, args)
+        return self.resume(Reentry(flags, words, gicv3_hcr, tuple(gicv3_lrs)))
+
+    def start(self, op: str, *args: int) -> Pending[tuple[int, ...]]:
+        """Hand over a command and leave it running on this guest's PE; see :meth:`collect`."""
+        return self.rec.start(pe=self.pe, gprs=_command(op, args))
+
+    def collect(self, running: Pending[tuple[int, ...]], *, timeout_s: float = 10.0) -> Exit:
+        """Wait for the exit of a command that :meth:`start` left running."""
+        command = tables().command("RMI_REC_ENTER")
+        Result(command, (self.rec.pa, self.rec.run), running.wait(timeout_s)).require()
+        return self.rec.last_exit()
 
     def resume(self, how: Reentry | None = None, *, timeout_s: float = 10.0) -> Exit:
         """Enter the REC again and return the next exit."""
@@ -179,6 +209,23 @@ class Guest:
     def submit_smc(self, name: str, *args: int) -> Exit:
         """Issue a call of the tables inside the realm and return the next exit."""
         return self.submit("SMC", tables().command(name).fid, *args)
+
+    def finish_smc(self, name: str, *args: int, how: Reentry | None = None) -> Result:
+        """Enter again after the exit of :meth:`submit_smc`; what the call returned."""
+        return Result(tables().command(name), args, self.finish(self.resume(how)).values)
+
+    def read_sysreg(self, name: str) -> Report:
+        """Execute MRS inside the realm; ``value`` is the register's contents."""
+        return self.execute(a64.mrs(0, *ENCODINGS[name]), [(0, 0)])
+
+    def write_sysreg(self, name: str, value: int) -> Report:
+        """Execute MSR inside the realm."""
+        return self.execute(a64.msr(0, *ENCODINGS[name]), [(0, value)])
+
+
+def _command(op: str, args: Sequence[int]) -> tuple[int, ...]:
+    """The registers that carry a PayloadCommand."""
+    return (_OPS[op], *(arg & MASK64 for arg in args))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.deadline import Deadline
+from harness.errors import RealmError
 from harness.realm.config import LAST_LEVEL, RealmConfig, entry_bytes
 from harness.realm.measure import Measurements
 from harness.realm.normal_world import NormalWorld
 from harness.realm.rec import Rec, granules, mpidr_of_index, rec_params
 from harness.realm.tables import RealmTables
-from harness.rmi import CommandFailed
+from harness.rmi import CommandFailed, Fails
 from harness.types import GRANULE_BYTES, Ipa, Pa
 
 
@@ -103,6 +105,25 @@ class Realm:
         """Make [base, top) RAM before activation."""
         for start, end, size in self.tables.init_ripas(base, top):
             self.measurements.init_ripas(start, end, size)
+
+    def share_page(self, ipa: Ipa | int, **attributes: int) -> Pa:
+        """Map a fresh normal-world page at an unprotected address."""
+        page = self.world.page()
+        self.tables.map_unprotected(ipa, page, **attributes)
+        return page
+
+    def wait_running(self, rec: Rec, *, timeout_s: float = 5.0) -> None:
+        """Wait until a REC that another PE was told to enter is RUNNING.
+
+        Asks with RMI_RTT_SET_RIPAS on an address that no request names: refused because
+        of the address while the REC is READY, because of the REC once it runs.
+        """
+        deadline = Deadline.after(timeout_s)
+        nowhere = self.tables.unprotected_base - GRANULE_BYTES
+        ask = (self.rd, rec.pa, nowhere, self.tables.unprotected_base)
+        while self.rmi.rtt_set_ripas(*ask) != Fails("rec_state"):
+            if deadline.expired:
+                raise RealmError(f"REC {rec.pa} did not start to run in {timeout_s:g} s")
 
     def add_rec(self, *, pc: int = 0, gprs: Sequence[int] = (), runnable: bool = True) -> Rec:
         """Create the next REC in MPIDR order, with the auxiliary granules it needs."""
