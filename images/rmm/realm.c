@@ -2,6 +2,7 @@
 #include "realm.h"
 
 #include <mem.h>
+#include <sysreg.h>
 
 #include "feature.h"
 #include "measurement.h"
@@ -110,6 +111,7 @@ static void root_init(const struct rd *rd)
 		granule_set_state(rd->root_base + n * GRANULE_SIZE, GRANULE_RTT);
 	for (uint64_t n = rd_protected_size(rd) / entry_size; n < rd_ipa_size(rd) / entry_size; n++)
 		rtt_write(&root[n], rtte_encode(rd->start_level, &unassigned_ns));
+	dsb(ishst);
 }
 
 void rmi_realm_create(const uint64_t x[SMC_ARGS], struct smc_result *out)

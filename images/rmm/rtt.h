@@ -88,7 +88,7 @@ void rtt_replace(const struct rd *rd, const struct rtt_walk *walk, uint64_t ipa,
 
 /*
  * Writes without break before make or invalidation: for tables that no walker has seen
- * yet, and for callers that invalidate themselves.
+ * yet, and for callers that invalidate themselves; a DSB must follow before a walk.
  */
 void rtt_write(uint64_t *entry, uint64_t value);
 

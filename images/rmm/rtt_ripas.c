@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* RMI_RTT_INIT_RIPAS and RMI_RTT_SET_RIPAS. */
+#include <sysreg.h>
+
 #include "measurement.h"
 #include "rec.h"
 #include "rtt.h"
@@ -62,13 +64,17 @@ static uint64_t set_ripas(const struct rd *rd, struct rtt_walk *walk, uint64_t t
 
 		if (!can_set(walk, request) || top - walk->base < walk->size)
 			break;
-		translation_lost = translation_lost || walk->ripas == RIPAS_RAM;
-		if (walk->ripas != rtte.ripas)
+		if (walk->ripas != rtte.ripas) {
+			translation_lost |= walk->hipas == HIPAS_ASSIGNED &&
+					    walk->ripas == RIPAS_RAM;
 			rtt_write(walk->entry, rtte_encode(walk->level, &rtte));
+		}
 	} while (rtt_next_entry(walk));
 	/* Mappings only appear or vanish: one invalidation at the end is enough. */
 	if (translation_lost)
 		rtt_invalidate_realm(rd);
+	else
+		dsb(ishst);
 	return walk->base;
 }
 
