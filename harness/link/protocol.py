@@ -57,6 +57,9 @@ READY_LINE = rb"MONITOR READY"
 
 SYSREGS = _TABLES.enum("MonitorSysreg")
 
+GRANULE_PROTECTION_FAULT = 0b101000
+"""DFSC and IFSC of ESR_ELx: granule protection fault, not on a translation table walk."""
+
 _OP_NAMES = {value: name for name, value in _OPS.items()}
 _STATUS_NAMES = {value: name for name, value in _STATUSES.items()}
 
@@ -104,6 +107,11 @@ class Outcome:
     def fault_status(self) -> int:
         """DFSC or IFSC of the abort: ESR_EL2 bits 5:0."""
         return self.esr & 0x3F
+
+    @property
+    def granule_fault(self) -> bool:
+        """Whether the access itself (no table walk) took a granule protection fault."""
+        return self.aborted and self.fault_status == GRANULE_PROTECTION_FAULT
 
 
 def op_name(op: int) -> str:

@@ -6,5 +6,6 @@ pytest_plugins = [
     "harness.plugin.session",
     "harness.plugin.requirements",
     "harness.plugin.fixtures",
+    "harness.plugin.prepared",
     "harness.plugin.report",
 ]

@@ -3,6 +3,7 @@
 
 from harness.realm.build import GuestRealm, build_realm, load_payload, start_realm
 from harness.realm.config import RealmConfig, entry_bytes, root_table_count
+from harness.realm.draft import RealmDraft, RecDraft
 from harness.realm.exits import (
     DataAbort,
     Exit,
@@ -25,6 +26,7 @@ from harness.realm.pool import GranulePool, Span
 from harness.realm.realm import Realm
 from harness.realm.rec import Rec, mpidr_of_index, rec_params
 from harness.realm.tables import RealmTables, RttEntry, unprotected_desc
+from harness.realm.zoo import Zoo
 
 __all__ = [
     "DataAbort",
@@ -43,8 +45,10 @@ __all__ = [
     "PsciExit",
     "Realm",
     "RealmConfig",
+    "RealmDraft",
     "RealmTables",
     "Rec",
+    "RecDraft",
     "Reentry",
     "Report",
     "RipasChangeExit",
@@ -54,6 +58,7 @@ __all__ = [
     "SyncExit",
     "SysregExit",
     "WfxExit",
+    "Zoo",
     "build_realm",
     "entry_bytes",
     "load_payload",

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fixtures for tests of what commands refuse, and for stacks that a test spoils.
+
+==================  ==============================================================
+``zoo``             a realm with one granule in every state
+``realm_draft``     all that RMI_REALM_CREATE needs
+``make_draft``      factory of the same: ``make_draft(config, root_granules=16)``
+``rec_draft``       all that RMI_REC_CREATE needs in ``realm``
+``make_rec_draft``  factory of the same for any realm
+``stack_with``      this run's stack with more ``component.key=value`` settings
+==================  ==============================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from harness.plugin.fixtures import FAILED, MakeRealm
+from harness.plugin.session import cca_session
+from harness.realm import NormalWorld, Realm, RealmConfig, RealmDraft, RecDraft, Zoo
+from harness.stack import BuiltStack, build_stack, load_stack
+
+MakeDraft = Callable[..., RealmDraft]
+MakeRecDraft = Callable[[Realm], RecDraft]
+StackWith = Callable[..., BuiltStack]
+
+
+@pytest.fixture
+def zoo(request: pytest.FixtureRequest, ns: NormalWorld) -> Iterator[Zoo]:
+    """A realm with one granule in every state; afterwards each must still be in it."""
+    filled = Zoo.fill(ns)
+    yield filled
+    if not request.node.stash.get(FAILED, False):
+        filled.give_back()
+
+
+@pytest.fixture
+def make_draft(request: pytest.FixtureRequest, ns: NormalWorld) -> Iterator[MakeDraft]:
+    """Prepare realms that are not created yet."""
+    made: list[RealmDraft] = []
+
+    def make(config: RealmConfig | None = None, *, root_granules: int | None = None) -> RealmDraft:
+        made.append(RealmDraft(ns, config, root_granules=root_granules))
+        return made[-1]
+
+    yield make
+    _give_back(request, made)
+
+
+@pytest.fixture
+def realm_draft(make_draft: MakeDraft) -> RealmDraft:
+    """A realm with default settings that is not created yet."""
+    return make_draft()
+
+
+@pytest.fixture
+def make_rec_draft(
+    request: pytest.FixtureRequest,
+    make_realm: MakeRealm,  # noqa: ARG001 - the realm must outlive the draft
+) -> Iterator[MakeRecDraft]:
+    """Prepare RECs that are not created yet."""
+    made: list[RecDraft] = []
+
+    def make(realm: Realm) -> RecDraft:
+        made.append(RecDraft(realm))
+        return made[-1]
+
+    yield make
+    _give_back(request, made)
+
+
+@pytest.fixture
+def rec_draft(make_rec_draft: MakeRecDraft, realm: Realm) -> RecDraft:
+    """The first REC of the fixture ``realm``, not created yet."""
+    return make_rec_draft(realm)
+
+
+@pytest.fixture
+def stack_with(request: pytest.FixtureRequest) -> StackWith:
+    """Build this run's stack with further settings, as ``--set`` takes them."""
+    cca = cca_session(request.config)
+
+    def build(*overrides: str) -> BuiltStack:
+        return build_stack(load_stack(cca.stack_name, [*cca.overrides, *overrides]))
+
+    return build
+
+
+def _give_back(request: pytest.FixtureRequest, made: list[RealmDraft] | list[RecDraft]) -> None:
+    """In reverse order; after a failure the machine is thrown away anyway."""
+    if not request.node.stash.get(FAILED, False):
+        for draft in reversed(made):
+            draft.give_back()
