@@ -86,6 +86,7 @@ struct rec {
 
 	enum rec_abort abort; /* of the previous exit */
 	uint64_t abort_esr;
+	uint64_t abort_far;
 	bool sysreg_read_pending; /* the previous exit was a trapped read into X<sysreg_rt> */
 	unsigned int sysreg_rt;
 	bool host_call_pending;
