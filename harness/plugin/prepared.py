@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -88,7 +88,7 @@ def stack_with(request: pytest.FixtureRequest) -> StackWith:
     return build
 
 
-def _give_back(request: pytest.FixtureRequest, made: list[RealmDraft] | list[RecDraft]) -> None:
+def _give_back(request: pytest.FixtureRequest, made: Sequence[RealmDraft | RecDraft]) -> None:
     """In reverse order; after a failure the machine is thrown away anyway."""
     if not request.node.stash.get(FAILED, False):
         for draft in reversed(made):

@@ -42,9 +42,7 @@ class RealmDraft:
 
     def params(self, **changes: Value) -> Pa:
         """Write the parameters, with ``changes`` by the field names of RmiRealmParams."""
-        base = self.config.params(
-            features=self.world.features, vmid=self.vmid, rtt_base=self.root
-        )
+        base = self.config.params(features=self.world.features, vmid=self.vmid, rtt_base=self.root)
         page = bytearray(base)
         codec("RmiRealmParams").pack(page, 0, changes)
         return self.world.page(bytes(page))
