@@ -9,13 +9,6 @@
 #define FID_FIRST FID_RMI_VERSION
 #define SLOT(name) [FID_RMI_##name - FID_FIRST]
 
-/* Until the REC half is linked in. */
-#pragma weak rmi_rec_aux_count
-#pragma weak rmi_rec_create
-#pragma weak rmi_rec_destroy
-#pragma weak rmi_rec_enter
-#pragma weak rmi_psci_complete
-
 static smc_handler *const handlers[] = {
 	SLOT(VERSION) = rmi_version,
 	SLOT(FEATURES) = rmi_features,

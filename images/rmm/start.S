@@ -155,12 +155,6 @@ stacks:
 	b	\target
 	.endm
 
-	/* Until the REC half is linked in. */
-	.weak	realm_exit_sync
-	.weak	realm_exit_irq
-	.weak	realm_exit_fiq
-	.weak	realm_exit_serror
-
 	.text
 	.balign	2048
 vectors:
