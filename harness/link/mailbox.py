@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The fast link: one mailbox per PE in memory that harness and machine share.
 
-A call spins, since an answer takes about 100 microseconds; the longer it takes, the
-longer the naps in between, and each nap looks whether the machine is still well.
+Waiting is a nap at a time. An answer takes about 50 microseconds, as long as the
+shortest nap that Linux gives (timer slack), and a harness that spins instead takes the
+core that the virtual CPU needs: measured on two busy cores, spinning gave 4,000 calls/s
+and napping 13,000. Naps grow, and between them the machine is asked for its health.
 """
 
 from __future__ import annotations
@@ -44,10 +46,10 @@ _REQUEST, _ANSWER = mailbox_formats()
 _PADDING = tuple((0,) * n for n in range(ARG_COUNT + 1))
 _SYMBOL = "mailboxes"
 
-_SPINS = 4000
-_FIRST_NAP_S = 20e-6
+_FIRST_NAP_S = 1e-6
+_NAP_GROWTH = 1.2
 _LONGEST_NAP_S = 2e-3
-_CHECK_AFTER_NAPS = 8
+_CHECK_AFTER_NAPS = 16
 _BANNER_S = 0.5
 
 
@@ -173,10 +175,6 @@ class MailboxLink(Link):
     def wait_for(self, ticket: Ticket, deadline: Deadline) -> Reply:
         """See ``Channel.wait_for``."""
         box = self._boxes[ticket.pe]
-        words, seq = box.words, box.seq
-        for _ in range(_SPINS):
-            if words[_RESPONSE_WORD] == seq:
-                return self._take(box)
         if not self._await(box.answered, deadline):
             raise self._timed_out(ticket, deadline, self._machine.describe())
         return self._take(box)
@@ -191,7 +189,7 @@ class MailboxLink(Link):
             if naps % _CHECK_AFTER_NAPS == 0:
                 self._machine.check()
             time.sleep(nap_s)
-            nap_s = min(nap_s * 1.5, _LONGEST_NAP_S)
+            nap_s = min(nap_s * _NAP_GROWTH, _LONGEST_NAP_S)
         return True
 
     def read(self, pa: int, size_bytes: int) -> bytes:
