@@ -173,11 +173,11 @@ vectors:
 	slot_branch realm_exit_irq
 	slot_branch realm_exit_fiq
 	slot_branch realm_exit_serror
-	/* The Realm, AArch32: HCR_EL2.RW excludes it. */
-	slot_panic VECTOR_OTHER
-	slot_panic VECTOR_OTHER
-	slot_panic VECTOR_OTHER
-	slot_panic VECTOR_OTHER
+	/* The same for AArch32, which a Realm may use at EL0. */
+	slot_branch realm_exit_sync
+	slot_branch realm_exit_irq
+	slot_branch realm_exit_fiq
+	slot_branch realm_exit_serror
 
 	/* A data abort in the copy loop of nsmem.c makes the copy fail; all else panics. */
 sync_at_el2:
