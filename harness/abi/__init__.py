@@ -2,7 +2,8 @@
 """The specification as data: tables, structure codecs, the C header made from them."""
 
 from harness.abi.codec import StructCodec, Value, codec
-from harness.abi.tables import Bitfield, Bits, Command, Condition, Field, Struct, Tables, tables
+from harness.abi.entries import Bitfield, Bits, Command, Condition, Field, Struct, Tables
+from harness.abi.tables import tables
 
 __all__ = [
     "Bitfield",

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from harness.abi.tables import Bitfield, Field, Struct, Tables, tables
+from harness.abi.entries import Bitfield, Field, Struct, Tables
+from harness.abi.tables import tables
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ARRAY = re.compile(r"^(\w+)\[(\d+)\]$")

@@ -13,14 +13,18 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from harness.abi.tables import Field, Struct, tables
+from harness.abi.entries import Field, Struct
+from harness.abi.tables import tables
 from harness.errors import AbiError
 
 Value = int | bytes | tuple[int, ...] | dict[str, "Value"]
 """What a field decodes to."""
 
+Buffer = bytes | bytearray | memoryview
+
 _SCALARS = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _ARRAY = re.compile(r"^(\w+)\[(\d+)\]$")
+_SIGNED = re.compile(r"^s\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class FieldCodec:
     count: int
     nested: StructCodec | None
 
-    def unpack(self, data: bytes | memoryview, base: int) -> Value:
+    def unpack(self, data: Buffer, base: int) -> Value:
         """Read the field of the structure that starts at ``base``."""
         at = base + self.field.offset
         if self.nested is not None:
@@ -55,16 +59,21 @@ class FieldCodec:
                 if len(value) > self.field.size:
                     raise struct.error(f"{len(value)} bytes given")
                 struct.pack_into(self.format, into, at, value)
-            elif isinstance(value, int) and self.count == 1:
-                mask = (1 << (8 * self.field.size)) - 1
-                if not -(mask >> 1) - 1 <= value <= mask:
-                    raise struct.error(f"{value:#x} is out of range")
-                struct.pack_into(self.format, into, at, value & mask)
+            elif isinstance(value, int) and self.nested is None and self.count == 1:
+                struct.pack_into(self.format, into, at, self._word(value))
             else:
-                raise struct.error(f"a {type(value).__name__} does not fit")
+                raise struct.error(f"{type(value).__name__} given")
         except struct.error as error:
             field = self.field
             raise AbiError(f"{field.name} is {field.type}, {field.size} bytes: {error}") from None
+
+    def _word(self, value: int) -> int:
+        """Bring a value that fits, signed or not, into the range of the format."""
+        half = 1 << (8 * self.field.size - 1)
+        if not -half <= value < 2 * half:
+            raise struct.error(f"{value:#x} is out of range")
+        signed = self.format[-1].islower()
+        return (value + half) % (2 * half) - half if signed else value % (2 * half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class StructCodec:
     layout: Struct
     fields: Mapping[str, FieldCodec]
 
-    def unpack(self, data: bytes | memoryview, base: int = 0) -> dict[str, Value]:
+    def unpack(self, data: Buffer, base: int = 0) -> dict[str, Value]:
         """Decode the structure that starts at byte ``base``."""
         if len(data) - base < self.layout.size:
             have = len(data) - base
@@ -115,4 +124,5 @@ def _field_codec(field: Field, version: str) -> FieldCodec:
     size = field.size // count
     if (element == "u8" and count > 1) or size not in _SCALARS:
         return FieldCodec(field, f"<{field.size}s", 1, None)
-    return FieldCodec(field, f"<{count}{_SCALARS[size]}", count, None)
+    letter = _SCALARS[size].lower() if _SIGNED.match(element) else _SCALARS[size]
+    return FieldCodec(field, f"<{count}{letter}", count, None)

@@ -1,192 +1,37 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The ABI tables as frozen objects: commands, conditions, structures, bit fields, enums.
+"""From the TOML files to the tables of one dialect.
 
-The TOML files under ``data/`` are the single place where a number of the ABI stands.
-``tables(version)`` merges the files of one dialect; look-ups by an unknown name raise
-:class:`~harness.errors.AbiError` with the nearest known names.
+The files under ``data/`` are the single place where a number of the ABI stands.
+``tables(version)`` merges those of one dialect. Whatever stands twice is refused with
+:class:`~harness.errors.AbiError`.
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from typing import Any, TypeVar
 
+from harness.abi.entries import (
+    Bitfield,
+    Bits,
+    Command,
+    Condition,
+    Field,
+    Register,
+    Struct,
+    Tables,
+    lookup,
+)
 from harness.errors import AbiError
 
 _RMM_FILES = ("rmi-{v}.toml", "rsi-{v}.toml", "structs-{v}.toml")
 _OWN_FILES = ("rmm-el3.toml", "monitor.toml", "payload.toml")
 
-
-@dataclass(frozen=True, slots=True)
-class Register:
-    """One argument or result: the register (or run of them), its name and type."""
-
-    reg: str
-    name: str
-    type: str
-
-    @property
-    def first(self) -> int:
-        """Number of the (first) register: ``x3..x10`` gives 3."""
-        return int(self.reg.split("..")[0][1:])
-
-    @property
-    def count(self) -> int:
-        """How many registers it spans: ``x3..x10`` gives 8."""
-        ends = [int(part[1:]) for part in self.reg.split("..")]
-        return ends[-1] - ends[0] + 1
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """One way in which a command fails, under the id the whole project uses for it."""
-
-    id: str
-    status: str
-    index: int | str
-    when: str
-    uncertain: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One function id of RMI, RSI, PSCI or the RMM-EL3 interface."""
-
-    name: str
-    fid: int
-    inputs: tuple[Register, ...]
-    outputs: tuple[Register, ...]
-    failures: tuple[Condition, ...]
-    order_pairs: tuple[tuple[str, str], ...]
-    success: str = ""
-    notes: tuple[str, ...] = ()
-    may_exit: tuple[str, ...] = ()
-
-    def condition(self, condition_id: str) -> Condition:
-        """Return the failure condition with this id; AbiError if there is none."""
-        found = {c.id: c for c in self.failures}
-        return _lookup(found, condition_id, f"failure condition of {self.name}")
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One member of a structure; ``size`` and ``offset`` in bytes."""
-
-    name: str
-    offset: int
-    size: int
-    type: str
-
-
-@dataclass(frozen=True, slots=True)
-class Struct:
-    """A structure in memory, little endian; ``size`` in bytes."""
-
-    name: str
-    size: int
-    alignment: int
-    fields: tuple[Field, ...]
-
-    def field(self, name: str) -> Field:
-        """Return the member with this name; AbiError if there is none."""
-        return _lookup({f.name: f for f in self.fields}, name, f"field of {self.name}")
-
-
-@dataclass(frozen=True, slots=True)
-class Bits:
-    """A run of bits ``hi:lo`` in a register or field."""
-
-    name: str
-    hi: int
-    lo: int
-
-    @property
-    def width(self) -> int:
-        """Number of bits."""
-        return self.hi - self.lo + 1
-
-    @property
-    def mask(self) -> int:
-        """Mask of the bits, in place."""
-        return ((1 << self.width) - 1) << self.lo
-
-    def get(self, word: int) -> int:
-        """Extract the bits from ``word``."""
-        return (word & self.mask) >> self.lo
-
-    def put(self, value: int) -> int:
-        """Place ``value``; AbiError when it does not fit."""
-        if value < 0 or value >> self.width:
-            raise AbiError(f"{self.name} is {self.width} bits wide, {value:#x} does not fit")
-        return value << self.lo
-
-
-@dataclass(frozen=True, slots=True)
-class Bitfield:
-    """A word made of named bit runs."""
-
-    name: str
-    width: int
-    fields: tuple[Bits, ...]
-    mask: int | None = None
-
-    def bits(self, name: str) -> Bits:
-        """Return the run with this name; AbiError if there is none."""
-        return _lookup({f.name: f for f in self.fields}, name, f"bits of {self.name}")
-
-    def encode(self, **values: int) -> int:
-        """Build a word from named values; bits not named are zero."""
-        return sum(self.bits(name).put(value) for name, value in values.items())
-
-    def decode(self, word: int) -> dict[str, int]:
-        """Split a word into its named values."""
-        return {bits.name: bits.get(word) for bits in self.fields}
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """All tables of one dialect."""
-
-    version: str
-    commands: Mapping[str, Command]
-    statuses: Mapping[str, int]
-    structs: Mapping[str, Struct]
-    bitfields: Mapping[str, Bitfield]
-    enums: Mapping[str, Mapping[str, int]]
-    constants: Mapping[str, int]
-    by_fid: Mapping[int, Command] = field(repr=False)
-
-    def command(self, name: str) -> Command:
-        """Return the command with this name; AbiError if there is none."""
-        return _lookup(self.commands, name, "command")
-
-    def struct(self, name: str) -> Struct:
-        """Return the structure with this name; AbiError if there is none."""
-        return _lookup(self.structs, name, "structure")
-
-    def bitfield(self, name: str) -> Bitfield:
-        """Return the bit field with this name; AbiError if there is none."""
-        return _lookup(self.bitfields, name, "bit field")
-
-    def enum(self, name: str) -> Mapping[str, int]:
-        """Return the members of an enumeration; AbiError if there is none."""
-        return _lookup(self.enums, name, "enumeration")
-
-    def status_name(self, code: int, prefix: str) -> str:
-        """Name a status code: ``status_name(4, "RMI")`` gives ``RMI_ERROR_RTT``."""
-        for name, value in self.statuses.items():
-            if value == code and name.startswith(prefix):
-                return name
-        return f"{prefix}_STATUS_{code}"
-
-
 _T = TypeVar("_T")
-_Named = TypeVar("_Named", Command, Struct, Bitfield)
 
 
 @functools.cache
@@ -220,26 +65,29 @@ class _Merge:
 
     def add(self, file: str, raw: Mapping[str, Any]) -> None:
         for row in (*raw.get("command", ()), *raw.get("psci", ())):
-            _put(self.commands, _command(row), file)
+            _put(self.commands, row["name"], _command(_with_inherited(row)), file)
         for row in raw.get("status", ()):
-            self.statuses[row["name"]] = row["code"]
+            _put(self.statuses, row["name"], row["code"], file)
         for row in raw.get("struct", ()):
-            _put(self.structs, _struct(row), file)
+            _put(self.structs, row["name"], _struct(row), file)
         for row in raw.get("bitfield", ()):
-            _put(self.bitfields, _bitfield(row), file)
+            _put(self.bitfields, row["name"], _bitfield(row), file)
         for name, members in raw.get("enum", {}).items():
             # RSI and structure tables both list what realms and hosts share.
             if self.enums.setdefault(name, dict(members)) != dict(members):
                 raise AbiError(f"{file}: enumeration {name} differs from an earlier table")
-        self.constants.update(raw.get("constant", {}))
-        meta = raw["meta"]
+        for name, value in raw.get("constant", {}).items():
+            _put(self.constants, name, value, file)
         if file.startswith(("rmi-", "rsi-")):
-            self.constants[f"{file[:3].upper()}_ABI_VERSION"] = meta.get("abi_version", 0)
+            name = f"{file[:3].upper()}_ABI_VERSION"
+            _put(self.constants, name, raw["meta"].get("abi_version", 0), file)
 
     def finish(self, version: str) -> Tables:
         by_fid: dict[int, Command] = {}
         for command in self.commands.values():
-            by_fid.setdefault(command.fid, command)
+            known = by_fid.setdefault(command.fid, command)
+            if known is not command:
+                raise AbiError(f"{known.name} and {command.name} are both {command.fid:#x}")
         return Tables(
             version=version,
             commands=self.commands,
@@ -252,17 +100,33 @@ class _Merge:
         )
 
 
-def _put(into: dict[str, _Named], item: _Named, file: str) -> None:
-    if item.name in into:
-        raise AbiError(f"{file}: {item.name} is defined twice")
-    into[item.name] = item
+def _put(into: dict[str, _T], name: str, item: _T, file: str) -> None:
+    if name in into:
+        raise AbiError(f"{file}: {name} is defined twice")
+    into[name] = item
 
 
-def _registers(rows: Sequence[Any]) -> tuple[Register, ...]:
-    return tuple(Register(r["reg"], r["name"], r["type"]) for r in rows if isinstance(r, dict))
+def _require_single(names: Iterable[str], what: str) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise AbiError(f"{what} has {', '.join(twice)} more than once")
+
+
+def _with_inherited(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Complete a row of a later dialect that says only what differs from an earlier one."""
+    if "inherits" not in row:
+        return row
+    earlier = {r["name"]: r for r in _load(row["inherits"])["command"]}
+    return {**lookup(earlier, row["name"], f"command of {row['inherits']}"), **row}
+
+
+def _registers(rows: Sequence[Mapping[str, str]]) -> tuple[Register, ...]:
+    # Where the sources of a dialect give no type, the register is a plain word.
+    return tuple(Register(r["reg"], r["name"], r.get("type", "UInt64")) for r in rows)
 
 
 def _command(row: Mapping[str, Any]) -> Command:
+    _require_single((f["id"] for f in row.get("failures", ())), row["name"])
     return Command(
         name=row["name"],
         fid=row["fid"],
@@ -281,17 +145,18 @@ def _command(row: Mapping[str, Any]) -> Command:
 
 def _struct(row: Mapping[str, Any]) -> Struct:
     fields = tuple(Field(f["name"], f["offset"], f["size"], f["type"]) for f in row["fields"])
+    _require_single((f.name for f in fields), row["name"])
     return Struct(row["name"], row["size"], row.get("alignment", 8), fields)
 
 
 def _bitfield(row: Mapping[str, Any]) -> Bitfield:
-    fields = tuple(Bits(f["name"], f["hi"], f["lo"]) for f in row.get("fields", ()))
+    rows = _newest_beta(row.get("fields", ()))
+    fields = tuple(Bits(f["name"], f["hi"], f["lo"]) for f in rows)
+    _require_single((f.name for f in fields), row["name"])
     return Bitfield(row["name"], row.get("width", 64), fields, row.get("mask"))
 
 
-def _lookup(known: Mapping[str, _T], name: str, what: str) -> _T:
-    try:
-        return known[name]
-    except KeyError:
-        near = difflib.get_close_matches(name, known, n=3) or sorted(known)[:8]
-        raise AbiError(f"no {what} named {name}", hint=f"did you mean {', '.join(near)}?") from None
+def _newest_beta(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Leave out bits that the betas of a draft disagree on, except as the newest has them."""
+    newest = max((beta for row in rows for beta in row.get("betas", ())), default="")
+    return [row for row in rows if newest in row.get("betas", (newest,))]
