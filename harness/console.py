@@ -14,6 +14,8 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+import select
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -44,8 +46,11 @@ class Transport(Protocol):
     def recv(self, size_bytes: int, /) -> bytes:
         """Block for bytes; an empty result or ``OSError`` means that the line has ended."""
 
-    def send(self, data: bytes, /) -> int:
-        """Send some bytes, return how many."""
+    def send(self, data: memoryview, flags: int, /) -> int:
+        """Send some bytes, return how many; ``flags`` are those of sockets."""
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on until there is room to send."""
 
     def shutdown(self, how: int, /) -> None:
         """End the line, so that a blocked ``recv`` returns."""
@@ -120,7 +125,7 @@ class _Spawn(_SpawnBytes):
 
 
 class Console:
-    """One named line of a machine.
+    """One named line of a machine. One thread at a time may ``expect``.
 
     Raises from ``expect``: ``ConsoleTimeout``, ``ConsoleClosed``, ``AlarmRaised`` (an alarm
     on any console of the machine), ``TranscriptError`` (the disk is full).
@@ -132,6 +137,7 @@ class Console:
         self.name = name
         self.transcript = transcript
         self.alarms = alarms
+        self.send_timeout_s = _SEND_TIMEOUT_S
         self._transport = transport
         self._inbox = _Inbox()
         self._spawn = _Spawn(self._inbox, alarms)
@@ -150,18 +156,20 @@ class Console:
         return self._inbox.received
 
     def _drain(self) -> None:
-        while True:
-            try:
-                data = self._transport.recv(65536)
-            except OSError:
-                data = b""
-            if not data:
-                break
-            self.transcript.write(data)
-            self.alarms.feed(self.name, data)
-            self._inbox.put(data)
-        self.alarms.finish(self.name)
-        self._inbox.close()
+        try:
+            while data := self._receive():
+                self.transcript.write(data)
+                self.alarms.feed(self.name, data)
+                self._inbox.put(data)
+            self.alarms.finish(self.name)
+        finally:
+            self._inbox.close()
+
+    def _receive(self) -> bytes:
+        try:
+            return self._transport.recv(65536)
+        except OSError:
+            return b""
 
     def expect(self, pattern: str | bytes, deadline: Deadline | float) -> re.Match[bytes]:
         """Wait until ``pattern`` (a regular expression) has come in; return its match.
@@ -193,16 +201,38 @@ class Console:
         self._spawn.forget()
 
     def send(self, data: bytes | str) -> None:
-        """Send bytes; text as UTF-8. Raises ``ConsoleClosed`` if the line has ended."""
-        until = Deadline.after(_SEND_TIMEOUT_S)
+        """Send bytes; text as UTF-8.
+
+        Raises ``ConsoleClosed`` if the line has ended, ``ConsoleTimeout`` if the other end
+        does not take the bytes.
+        """
+        until = Deadline.after(self.send_timeout_s)
         view = memoryview(data.encode() if isinstance(data, str) else data)
         self.transcript.check()
         try:
             while view:
-                view = view[self._transport.send(view) :]  # type: ignore[arg-type]
+                view = view[self._send_some(view, until) :]
         except OSError as problem:
             self.alarms.check()
             raise self._closed(bytes(view), until, verb="send") from problem
+
+    def _send_some(self, view: memoryview, until: Deadline) -> int:
+        """Send what fits; wait for room if nothing does."""
+        try:
+            return self._transport.send(view, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            pass
+        if until.expired:
+            self.alarms.check()
+            raise ConsoleTimeout(
+                f"console {self.name!r} did not take {len(view)} more bytes within "
+                f"{until.timeout_s:g} s\n{self.describe()}",
+                hint="nobody reads at the other end: the machine hangs",
+            )
+        room = select.poll()
+        room.register(self._transport.fileno(), select.POLLOUT)
+        room.poll(1000 * min(until.remaining_s, _ALARM_POLL_S))
+        return 0
 
     def recent(self) -> bytes:
         """Return the last bytes that came in, expected or not."""

@@ -65,11 +65,18 @@ class Machine:
         output and ``qemu.sh``. Without ``shared_ram`` the RAM is anonymous (fast snapshots)
         and ``ram`` is not available. Raises ``LaunchError``.
         """
-        machine = cls(built, _new_folder(run_dir, name), name)
+        machine: Machine | None = None
         try:
+            machine = cls(built, _new_folder(run_dir, name), name)
             machine._start(shared_ram)
-        except BaseException:
-            machine.stop(soft_s=0)
+        except BaseException as problem:
+            if machine is not None:
+                machine.stop(soft_s=0)
+            if isinstance(problem, OSError):
+                raise LaunchError(
+                    f"cannot prepare machine {name!r} in {run_dir}: {problem}",
+                    hint="free space there, or choose another place with CCA_RUNS=DIR",
+                ) from problem
             raise
         return machine
 
@@ -145,8 +152,13 @@ class Machine:
         return self._process is not None and not self._stopped and self.exit_status is None
 
     def check(self) -> None:
-        """Raise ``AlarmRaised`` after an alarm, ``MachineDied`` if QEMU is gone."""
+        """Raise ``AlarmRaised`` after an alarm, ``MachineDied`` if QEMU is gone.
+
+        Also ``TranscriptError`` when the disk no longer takes what the consoles say.
+        """
         self.alarms.check()
+        for console in self.consoles.values():
+            console.transcript.check()
         if not self.alive:
             raise MachineDied(
                 f"QEMU of machine {self.name!r} is gone: "

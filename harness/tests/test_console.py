@@ -102,6 +102,14 @@ def test_send_to_a_closed_line_is_an_error(pair: Pair) -> None:
         console.send("hello")
 
 
+def test_send_to_an_end_that_does_not_read_is_a_time_out(pair: Pair) -> None:
+    console, far = pair
+    console.send_timeout_s = 0.2
+    with pytest.raises(ConsoleTimeout, match=r"'ns' did not take \d+ more bytes within 0\.2 s"):
+        console.send(b"x" * 10_000_000)
+    assert far.recv(1) == b"x"
+
+
 def test_alarm_ends_the_wait_early_with_its_context(pair: Pair) -> None:
     console, far = pair
     far.sendall(b"RMM PANIC: granule.c:12\nx0 0x1\n")

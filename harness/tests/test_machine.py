@@ -20,6 +20,7 @@ from harness.machine import Machine
 from harness.machine.process import ChildProcess, describe_status
 from harness.machine.qmp import QmpError
 from harness.tests.fakes import BOXES, FakeShape, FakeStack, speaking_firmware
+from harness.transcript import TranscriptError
 
 _QEMU = shutil.which("qemu-system-aarch64")
 pytestmark = [
@@ -193,6 +194,22 @@ def test_missing_qemu_is_a_launch_error(tmp_path: Path) -> None:
     stack = FakeStack(Path("/nonexistent/qemu"), tmp_path / "flash.bin")
     with pytest.raises(LaunchError, match="there is no program /nonexistent/qemu"):
         Machine.launch(stack, tmp_path / "runs")
+
+
+def test_unusable_folder_is_a_launch_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LaunchError, match=r"cannot prepare machine 'machine' in .*file: .*"):
+        Machine.launch(_stack(tmp_path, b""), tmp_path / "file")
+
+
+def test_full_disk_shows_at_the_next_check(launch: Launch) -> None:
+    machine = launch()
+    transcript = machine.consoles["ns"].transcript
+    os.close(transcript._fds[0])
+    transcript._fds[0] = os.open("/dev/full", os.O_WRONLY)
+    transcript.write(b"more")
+    with pytest.raises(TranscriptError, match="No space left on device"):
+        machine.check()
 
 
 _OWNER = """
