@@ -81,7 +81,7 @@ rmm_entry:
 	dsb	sy
 	b	4f
 3:	bl	boot_next
-4:	mov	x1, x0
+4:	sxtw	x1, w0
 boot_complete:
 	ldr	x0, =FID_RMM_BOOT_COMPLETE
 
