@@ -40,6 +40,8 @@ def _boot_code(match: re.Match[bytes]) -> str:
     if found is None:
         return ""
     code = int(found.group(0))
+    if code >> 31 == 1:
+        code -= 1 << 32  # an RMM that returns 32 bits: EL3 prints them without a sign
     names = {value: name for name, value in tables().enum("RmmBootCode").items()}
     return f"boot code {code}, {names.get(code, 'unknown to the RMM-EL3 interface')}"
 
