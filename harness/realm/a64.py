@@ -69,5 +69,42 @@ def rdvl(rt: int) -> int:
     return 0x04BF5000 | 1 << 5 | rt
 
 
+def smc(imm: int) -> int:
+    """``SMC #imm``."""
+    return 0xD4000003 | imm << 5
+
+
+def branch(offset_bytes: int) -> int:
+    """``B .+offset``."""
+    return 0b000101 << 26 | offset_bytes >> 2 & 0x3FFFFFF
+
+
+def add(rd: int, rn: int, imm: int) -> int:
+    """``ADD Xd, Xn, #imm`` with 0 <= imm < 4096."""
+    return 0x91000000 | imm << 10 | rn << 5 | rd
+
+
+def mov(rd: int, value: int) -> tuple[int, int, int, int]:
+    """``MOVZ``/``MOVK`` sequence that puts any 64-bit value into ``Xd``."""
+    pieces = [value >> shift & 0xFFFF for shift in (0, 16, 32, 48)]
+    keep = [0xF2800000 | n << 21 | piece << 5 | rd for n, piece in enumerate(pieces)]
+    return (0xD2800000 | pieces[0] << 5 | rd, keep[1], keep[2], keep[3])
+
+
+def load_offset(rt: int, rn: int, offset_bytes: int, *, width_bytes: int = 8) -> int:
+    """``LDR{B,H} Rt, [Xn, #offset]``, offset a multiple of the width."""
+    return _offset(0b01, rt, rn, offset_bytes, width_bytes)
+
+
+def store_offset(rt: int, rn: int, offset_bytes: int, *, width_bytes: int = 8) -> int:
+    """``STR{B,H} Rt, [Xn, #offset]``, offset a multiple of the width."""
+    return _offset(0b00, rt, rn, offset_bytes, width_bytes)
+
+
+def _offset(opc: int, rt: int, rn: int, offset_bytes: int, width_bytes: int) -> int:
+    imm12 = offset_bytes // width_bytes
+    return _SIZE[width_bytes] << 30 | 0b111001 << 24 | opc << 22 | imm12 << 10 | rn << 5 | rt
+
+
 def _sysreg(op0: int, op1: int, crn: int, crm: int, op2: int) -> int:
     return op0 << 19 | op1 << 16 | crn << 12 | crm << 8 | op2 << 5
