@@ -69,11 +69,6 @@ def rdvl(rt: int) -> int:
     return 0x04BF5000 | 1 << 5 | rt
 
 
-def smc(imm: int) -> int:
-    """``SMC #imm``."""
-    return 0xD4000003 | imm << 5
-
-
 def branch(offset_bytes: int) -> int:
     """``B .+offset``."""
     return 0b000101 << 26 | offset_bytes >> 2 & 0x3FFFFFF

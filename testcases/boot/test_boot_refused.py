@@ -34,7 +34,7 @@ def image(*words: int) -> bytes:
 
 def refusing_rmm(code: int) -> bytes:
     """An RMM that reports a boot code to EL3 and then stays where it is."""
-    return image(*a64.mov(0, BOOT_COMPLETE), *a64.mov(1, code), a64.smc(0), a64.branch(0))
+    return image(*a64.mov(0, BOOT_COMPLETE), *a64.mov(1, code), a64.smc(), a64.branch(0))
 
 
 def spoiled_rmm(rmm: bytes, *spoil: int) -> bytes:
