@@ -15,7 +15,7 @@ static inline bool access_width_valid(uint64_t width_bytes)
 	return width_bytes == 1 || width_bytes == 2 || width_bytes == 4 || width_bytes == 8;
 }
 
-/* As guarded_function: load from `pa` into the uint64_t at `result`. */
+/* As unwind_function: load from `pa` into the uint64_t at `result`. */
 static inline void access_read(uint64_t pa, uint64_t width_bytes, uint64_t result)
 {
 	uint64_t value;
@@ -37,7 +37,7 @@ static inline void access_read(uint64_t pa, uint64_t width_bytes, uint64_t resul
 	*(uint64_t *)result = value;
 }
 
-/* As guarded_function: store `value` at `pa`. */
+/* As unwind_function: store `value` at `pa`. */
 static inline void access_write(uint64_t pa, uint64_t width_bytes, uint64_t value)
 {
 	switch (width_bytes) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What C cannot say: SMC with a full register set, and the SIMD registers.
+ * SMC with a full register set.
  *
- * Invariants: no other code of the monitor touches v0..v31, FPCR or FPSR.
+ * Invariants: callee-saved registers survive, whatever the called firmware does to them.
  */
 #ifndef MONITOR_CALL_H
 #define MONITOR_CALL_H
@@ -11,9 +11,5 @@
 
 /* SMC with x0..x7 from `in` and x8..x17 zero; x0..x7 afterwards to `out` (may be `in`). */
 void smc_call(const uint64_t in[8], uint64_t out[8]);
-
-/* v0..v31 from or to 512 bytes, 16-byte aligned. */
-void fp_load(const void *values);
-void fp_store(void *values);
 
 #endif

@@ -13,8 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <unwind.h>
+
 struct guard {
-	uint64_t stack; /* used by guard.S, must be first */
+	uint64_t stack;
 	struct guard *outer;
 	uint64_t esr;
 	uint64_t elr;
@@ -22,14 +24,7 @@ struct guard {
 	uint64_t hpfar;
 };
 
-typedef void (*guarded_function)(uint64_t a, uint64_t b, uint64_t c);
-
 /* True if `function` returned, false if an exception ended it and the guard tells which. */
-bool guard_run(struct guard *guard, guarded_function function, uint64_t a, uint64_t b, uint64_t c);
-
-/* guard.S: 0 after a normal return, 1 after an exception was sent to guard_unwind. */
-uint64_t guard_enter(struct guard *guard, guarded_function function, uint64_t a, uint64_t b, uint64_t c);
-/* guard.S: the address at which trap() continues, with x0 = struct guard. */
-extern char guard_unwind[];
+bool guard_run(struct guard *guard, unwind_function function, uint64_t a, uint64_t b, uint64_t c);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <fp.h>
+
 #include "call.h"
 #include "gic.h"
 #include "ops.h"
 #include "psci.h"
 
-#define FP_BYTES (32 * 16)
 #define TIMER_ENABLE 1
 #define SGI_COUNT 16
 

@@ -92,7 +92,7 @@ static void run_steps(struct run *run, const struct monitor_step *steps)
 		}
 }
 
-/* As guarded function: the program, its results and its barrier may lie anywhere. */
+/* As unwind_function: the program, its results and its barrier may lie anywhere. */
 static void run_program(uint64_t pa, uint64_t run_address, uint64_t unused)
 {
 	struct run *run = (struct run *)run_address;

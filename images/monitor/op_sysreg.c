@@ -57,7 +57,7 @@
 		write_sysreg(name, value); \
 		break;
 
-/* As guarded functions: a register that this CPU does not have is UNDEFINED. */
+/* As unwind_functions: a register that this CPU does not have is UNDEFINED. */
 static void read_register(uint64_t which, uint64_t result, uint64_t known)
 {
 	uint64_t value = 0;

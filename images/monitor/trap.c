@@ -27,6 +27,6 @@ void trap(struct exception_frame *frame, uint64_t vector)
 	guard->elr = frame->elr;
 	guard->far = frame->far;
 	guard->hpfar = read_sysreg(hpfar_el2);
-	frame->x[0] = (uint64_t)guard;
-	frame->elr = (uint64_t)guard_unwind;
+	frame->x[0] = (uint64_t)&guard->stack;
+	frame->elr = (uint64_t)unwind_target;
 }

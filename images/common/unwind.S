@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-	.section .text.guard, "ax"
-	.global guard_enter
-guard_enter:
+	.section .text.unwind, "ax"
+	.global unwind_call
+unwind_call:
 	stp	x29, x30, [sp, #-96]!
 	stp	x19, x20, [sp, #16]
 	stp	x21, x22, [sp, #32]
@@ -25,8 +25,8 @@ leave:
 	ldp	x29, x30, [sp], #96
 	ret
 
-	.global guard_unwind
-guard_unwind:
+	.global unwind_target
+unwind_target:
 	ldr	x9, [x0]
 	mov	sp, x9
 	mov	x0, #1
