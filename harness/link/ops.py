@@ -127,7 +127,10 @@ class Link(Channel):
         return self._must(OP_FP_GET, (), pe, answer_bytes=FP_BYTES).data
 
     def start_program(self, program: Program, *, pe: int = 0) -> Pending[ProgramResult]:
-        """Store a program and start it on a PE; ``wait`` gives what it did."""
+        """Store a program and start it on a PE; ``wait`` gives what it did.
+
+        Start PE 0 last: over the serial link nothing else gets through while it is busy.
+        """
         self.write(program.at, program.encode())
         ticket = self.start(OP_PROGRAM, (program.at,), pe)
         return Pending(self, ticket, lambda reply: self._program_result(program, reply))

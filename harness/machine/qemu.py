@@ -195,7 +195,9 @@ class Machine:
     @cached_property
     def symboliser(self) -> Symboliser:
         """Names for the addresses of firmware and normal world (not of realms)."""
-        files = {name: path for name, path in self.what.elfs.items() if name != "realm"}
+        # TF-A's own test payload lies where the RMM does, if that replaced it.
+        left_out = {"realm", "trp"} if "rmm" in self.what.elfs else {"realm"}
+        files = {name: path for name, path in self.what.elfs.items() if name not in left_out}
         return Symboliser(files, _biases(files))
 
     def symbolise(self, pa: int) -> str:
