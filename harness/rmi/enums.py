@@ -54,6 +54,8 @@ class PsciStatus(IntEnum):
     INVALID_PARAMETERS = _T.enum("PsciReturnCode")["INVALID_PARAMETERS"]
     DENIED = _T.enum("PsciReturnCode")["DENIED"]
     ALREADY_ON = _T.enum("PsciReturnCode")["ALREADY_ON"]
+    ON_PENDING = _T.enum("PsciReturnCode")["ON_PENDING"]
+    INTERNAL_FAILURE = _T.enum("PsciReturnCode")["INTERNAL_FAILURE"]
     INVALID_ADDRESS = _T.enum("PsciReturnCode")["INVALID_ADDRESS"]
 
     @classmethod

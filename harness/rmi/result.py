@@ -11,7 +11,7 @@ assertion reads in the specification's words::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,10 +76,13 @@ class Result:
 
     def __getattr__(self, name: str) -> int:
         """Return an output by its name in the table, e.g. ``result.top``."""
-        for register in self.command.outputs:
+        # A copy is asked for special methods before it has a command.
+        outputs = self.command.outputs if "command" in vars(self) else ()
+        for register in outputs:
             if register.name == name:
                 return self.x[register.first]
-        raise AttributeError(f"{self.command.name} has no output named {name}")
+        names = ", ".join(register.name for register in outputs)
+        raise AttributeError(f"no output named {name}; there are: {names or 'none'}")
 
     def require(self) -> Result:
         """Return this result; CommandFailed unless the command succeeded."""
@@ -126,14 +129,13 @@ class Succeeds:
 
     def explain(self, result: Result) -> list[str]:
         """Say, line by line, what was wanted and seen."""
-        shown = ", ".join(f"{name}={value:#x}" for name, value in self.outputs.items())
-        lines = [f"wanted: success{f' with {shown}' if shown else ''}", f"seen:   {result}"]
+        shown = f" with {_shown(self.outputs)}" if self.outputs else ""
+        lines = [f"wanted: success{shown}", f"seen:   {result}"]
         lines += [f"known:  {text}" for text in _candidates(result)]
         return lines
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value:#x}" for name, value in self.outputs.items())
-        return f"Succeeds({shown})"
+        return f"Succeeds({_shown(self.outputs)})"
 
 
 @dataclass(frozen=True)
@@ -172,8 +174,12 @@ class Fails:
         when = result.command.condition(self.condition).when
         lines = [f"wanted: {status}({index}) because {when} [{self.condition}]"]
         if self.outputs:
-            lines.append(f"        with {self.outputs}")
+            lines.append(f"        with {_shown(self.outputs)}")
         return [*lines, f"seen:   {result}"]
+
+
+def _shown(outputs: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}={value:#x}" for name, value in outputs.items())
 
 
 def _candidates(result: Result) -> Sequence[str]:

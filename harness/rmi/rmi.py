@@ -28,7 +28,6 @@ class Rmi:
     def __init__(self, link: Caller, *, pe: int = 0) -> None:
         self.link = link
         self.pe = pe
-        self._commands = {n: c for n, c in tables().commands.items() if n.startswith("RMI_")}
 
     def on(self, pe: int) -> Rmi:
         """The same calls issued by another PE."""
@@ -40,7 +39,7 @@ class Rmi:
 
     def call(self, name: str, *args: int, timeout_s: float = 10.0) -> Result:
         """Issue a command by name with raw register values."""
-        command = self._commands[name]
+        command = self.command(name)
         x = self.link.smc(command.fid, *args, pe=self.pe, timeout_s=timeout_s)
         return Result(command, args, x)
 
