@@ -15,7 +15,7 @@
 #define RMM_STACK_SHIFT 15
 #define RMM_STACK_SIZE (1 << RMM_STACK_SHIFT)
 
-#define PE_SIZE 0x20
+#define PE_SIZE 0x18
 #define PE_INDEX 0x00
 #define PE_STACK_TOP 0x08
 #define PE_RUNNING 0x10
@@ -31,7 +31,6 @@ struct pe {
 	uint32_t reserved;
 	void *stack_top;
 	struct rec *running; /* the REC that executes on this PE, or NULL */
-	uint64_t spare;
 };
 
 _Static_assert(sizeof(struct pe) == PE_SIZE, "pe size");

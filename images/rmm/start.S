@@ -42,6 +42,12 @@ rmm_entry:
 	add	x1, x19, #1
 	add	x0, x0, x1, lsl #RMM_STACK_SHIFT
 	mov	sp, x0
+	/* Early: an exception on the way reads it. */
+	adrp	x25, pe_table
+	add	x25, x25, :lo12:pe_table
+	mov	x1, #PE_SIZE
+	madd	x25, x19, x1, x25
+	msr	tpidr_el2, x25
 
 	adrp	x23, first_boot_done
 	ldr	w24, [x23, :lo12:first_boot_done]
@@ -57,14 +63,9 @@ rmm_entry:
 	bl	xlat_build
 
 2:	bl	xlat_enable
-	adrp	x0, pe_table
-	add	x0, x0, :lo12:pe_table
-	mov	x1, #PE_SIZE
-	madd	x0, x19, x1, x0
-	msr	tpidr_el2, x0
-	str	w19, [x0, #PE_INDEX]
-	mov	x1, sp
-	str	x1, [x0, #PE_STACK_TOP]
+	str	w19, [x25, #PE_INDEX]
+	mov	x0, sp
+	str	x0, [x25, #PE_STACK_TOP]
 	bl	pe_setup
 	cbnz	w24, 3f
 
