@@ -48,7 +48,7 @@ class RealmDraft:
         return self.world.page(bytes(page))
 
     def create(
-        self, *, rd: Pa | None = None, params_ptr: Pa | None = None, **changes: Value
+        self, *, rd: Pa | int | None = None, params_ptr: Pa | int | None = None, **changes: Value
     ) -> Result:
         """RMI_REALM_CREATE, whatever it answers."""
         params = self.params(**changes) if params_ptr is None else params_ptr
@@ -89,9 +89,9 @@ class RecDraft:
     def create(
         self,
         *,
-        rd: Pa | None = None,
-        rec: Pa | None = None,
-        params_ptr: Pa | None = None,
+        rd: Pa | int | None = None,
+        rec: Pa | int | None = None,
+        params_ptr: Pa | int | None = None,
         **changes: Value,
     ) -> Result:
         """RMI_REC_CREATE, whatever it answers; a REC that was made belongs to the realm."""

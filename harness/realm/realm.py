@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from harness.deadline import Deadline
 from harness.errors import RealmError
@@ -44,15 +45,17 @@ class Realm:
         config = config or RealmConfig()
         vmid = world.new_vmid()
         count = config.root_tables
-        rd = world.delegated()
-        root = world.delegated(count, align_bytes=count * GRANULE_BYTES)
-        params = world.page(config.params(features=world.features, vmid=vmid, rtt_base=root))
-        result = world.rmi.realm_create(rd, params)
-        if not result.ok:
-            world.undelegate(rd)
-            world.undelegate(root, count)
+        rd = world.pool.take()
+        root = world.pool.take(count, align_bytes=count * GRANULE_BYTES)
+        try:
+            with world.lending(rd), world.lending(root, count):
+                params = config.params(features=world.features, vmid=vmid, rtt_base=root)
+                result = world.rmi.realm_create(rd, world.page(params))
+                if not result.ok:
+                    raise CommandFailed(f"wanted a realm with {config}, seen {result}")
+        except BaseException:
             world.release_vmid(vmid)
-            raise CommandFailed(f"wanted a realm with {config}, seen {result}")
+            raise
         return cls(world, config, rd, root, vmid)
 
     @property
@@ -72,26 +75,28 @@ class Realm:
         self.tables.ensure(ipa)
         page = content.ljust(GRANULE_BYTES, b"\0")
         src = self.world.page(page)
-        data = self.world.delegated()
-        self.rmi.data_create(self.rd, data, ipa, src, int(measure)).require()
+        with self.world.lending(self.world.pool.take()) as data:
+            self.rmi.data_create(self.rd, data, ipa, src, int(measure)).require()
         self.measurements.data_create(ipa, page, int(measure))
         return data
 
     def map_unknown(self, ipa: Ipa | int) -> Pa:
         """RMI_DATA_CREATE_UNKNOWN of one granule; tables are made as needed."""
         self.tables.ensure(ipa)
-        data = self.world.delegated()
-        self.rmi.data_create_unknown(self.rd, data, ipa).require()
+        return self._map_unknown(ipa, self.world.pool.take())
+
+    def _map_unknown(self, ipa: Ipa | int, data: Pa) -> Pa:
+        with self.world.lending(data):
+            self.rmi.data_create_unknown(self.rd, data, ipa).require()
         return data
 
     def map_block(self, ipa: Ipa | int) -> Pa:
         """Map 2 MiB of contiguous memory page by page and fold it into a block."""
         count = entry_bytes(LAST_LEVEL - 1) // GRANULE_BYTES
         self.tables.ensure(ipa)
-        base = self.world.delegated(count, align_bytes=count * GRANULE_BYTES)
+        base = self.world.pool.take(count, align_bytes=count * GRANULE_BYTES)
         for number, data in enumerate(granules(base, count)):
-            at = int(ipa) + number * GRANULE_BYTES
-            self.rmi.data_create_unknown(self.rd, data, at).require()
+            self._map_unknown(int(ipa) + number * GRANULE_BYTES, data)
         self.tables.fold(ipa, LAST_LEVEL).require()
         return base
 
@@ -128,17 +133,16 @@ class Realm:
     def add_rec(self, *, pc: int = 0, gprs: Sequence[int] = (), runnable: bool = True) -> Rec:
         """Create the next REC in MPIDR order, with the auxiliary granules it needs."""
         world = self.world
-        aux = tuple(world.delegated() for _ in range(self.aux_count))
-        pa = world.delegated()
         mpidr = mpidr_of_index(len(self.recs))
-        params = rec_params(mpidr=mpidr, pc=pc, gprs=gprs, runnable=runnable, aux=aux)
-        result = self.rmi.rec_create(self.rd, pa, world.page(params))
-        if not result.ok:
-            for granule in (pa, *aux):
-                world.undelegate(granule)
-            raise CommandFailed(f"wanted REC {len(self.recs)} ({mpidr=:#x}), seen {result}")
+        with ExitStack() as lent:
+            taken = [world.pool.take() for _ in range(1 + self.aux_count)]
+            pa, *aux = [lent.enter_context(world.lending(granule)) for granule in taken]
+            params = rec_params(mpidr=mpidr, pc=pc, gprs=gprs, runnable=runnable, aux=aux)
+            result = self.rmi.rec_create(self.rd, pa, world.page(params))
+            if not result.ok:
+                raise CommandFailed(f"wanted REC {len(self.recs)} ({mpidr=:#x}), seen {result}")
         self.measurements.rec_create(params)
-        rec = Rec(world, pa, aux, world.page(), mpidr, params)
+        rec = Rec(world, pa, tuple(aux), world.page(), mpidr, params)
         self.recs.append(rec)
         return rec
 
@@ -155,6 +159,10 @@ class Realm:
         self.recs.clear()
         self.tables.tear_down()
         self.rmi.realm_destroy(self.rd).require()
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Undelegate RD and root tables; RMI_REALM_DESTROY has succeeded."""
         self.destroyed = True
         self.world.release_vmid(self.vmid)
         self.world.undelegate(self.rd)
