@@ -51,11 +51,11 @@ class Ledger:
         self.calls = 0
 
     def observe(self, args: Sequence[int], results: Sequence[int]) -> None:
-        """Take note of one SMC: ``args`` is x0..x7 before, ``results`` after."""
+        """Take note of one SMC: ``args`` is x0.. before (missing ones are 0), ``results`` after."""
         self.calls += 1
         if results[0] > 0xFFFF or _STATUS.get(results[0]) != 0:
             return
-        fid, first = args[0], args[1]
+        fid, first, second = (*args, 0, 0)[:3]
         if fid == _DELEGATE:
             self._open[first] = Delegation(Pa(first), self.calls)
         elif fid == _UNDELEGATE:
@@ -63,7 +63,7 @@ class Ledger:
             self._returned.add(first)
         elif fid in _OWNERS:
             register, use = _OWNERS[fid]
-            self._use(args[register], use)
+            self._use((fid, first, second)[register], use)
 
     def _use(self, addr: int, use: str) -> None:
         if known := self._open.get(addr):

@@ -6,12 +6,15 @@ Everything goes through one link, so it is the same over shared memory and seria
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
+from harness.errors import AbiError
 from harness.link import Link, Outcome
 from harness.realm.ledger import Ledger
 from harness.realm.pool import GranulePool
-from harness.rmi import Result, Rmi
+from harness.rmi import CommandFailed, Result, Rmi
 from harness.types import GRANULE_BYTES, Pa
 
 
@@ -39,9 +42,26 @@ class NormalWorld:
     def delegated(self, count: int = 1, *, align_bytes: int = GRANULE_BYTES) -> Pa:
         """Take granules and delegate each; CommandFailed if the RMM refuses one."""
         base = self.pool.take(count, align_bytes=align_bytes)
-        for granule in range(base, base + count * GRANULE_BYTES, GRANULE_BYTES):
-            self.rmi.granule_delegate(granule).require()
+        self.delegate(base, count)
         return base
+
+    def delegate(self, base: Pa | int, count: int = 1) -> None:
+        """Delegate granules: all, or none and CommandFailed if the RMM refuses one."""
+        for number in range(count):
+            result = self.rmi.granule_delegate(int(base) + number * GRANULE_BYTES)
+            if not result.ok:
+                self.undelegate(base, number)
+                result.require()
+
+    @contextmanager
+    def lending(self, base: Pa, count: int = 1) -> Iterator[Pa]:
+        """Delegate granules for the command in the block; give them back if it fails."""
+        self.delegate(base, count)
+        try:
+            yield base
+        except (AbiError, CommandFailed):
+            self.undelegate(base, count)
+            raise
 
     def undelegate(self, base: Pa | int, count: int = 1) -> None:
         """Give granules back; CommandFailed if the RMM refuses one."""

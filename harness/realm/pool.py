@@ -41,14 +41,18 @@ class GranulePool:
     def take(self, count: int = 1, *, align_bytes: int = GRANULE_BYTES) -> Pa:
         """Return ``count`` adjacent granules aligned to ``align_bytes``.
 
-        HarnessError when more than the whole pool is asked for.
+        HarnessError when the whole pool has no such place.
         """
         wanted_bytes = count * GRANULE_BYTES
+        end = self.base + self.size_bytes
         base = align_up(self._next, align_bytes)
-        if base + wanted_bytes > self.base + self.size_bytes:
+        if base + wanted_bytes > end:
             base = align_up(self.base, align_bytes)
-        if wanted_bytes > self.size_bytes:
-            raise HarnessError(f"{count} granules asked of a pool of {self.size_bytes:#x} bytes")
+        if base + wanted_bytes > end:
+            raise HarnessError(
+                f"{count} granules, aligned to {align_bytes:#x}, asked of a pool of "
+                f"{self.size_bytes:#x} bytes at {self.base}"
+            )
         self._next = base + wanted_bytes
         self._taken.append(Span(Pa(base), wanted_bytes))
         return Pa(base)

@@ -62,18 +62,17 @@ class RealmTables:
 
     def create(self, ipa: Ipa | int, level: int) -> Pa:
         """Delegate a granule and make it the table at ``level`` that covers ``ipa``."""
-        granule = self.world.delegated()
         base = align_down(int(ipa), entry_bytes(level - 1))
-        result = self.world.rmi.rtt_create(self.rd, granule, base, level)
-        if not result.ok:
-            self.world.undelegate(granule)
-            raise CommandFailed(f"wanted a table at level {level}, seen {result}")
+        with self.world.lending(self.world.pool.take()) as granule:
+            result = self.world.rmi.rtt_create(self.rd, granule, base, level)
+            if not result.ok:
+                raise CommandFailed(f"wanted a table at level {level}, seen {result}")
         return granule
 
     def ensure(self, ipa: Ipa | int, level: int = LAST_LEVEL) -> None:
         """Create the missing tables down to ``level``, one level at a time."""
-        while (entry := self.entry(ipa, level)).level < level:
-            self.create(ipa, entry.level + 1)
+        for missing in range(self.entry(ipa, level).level + 1, level + 1):
+            self.create(ipa, missing)
 
     def fold(self, ipa: Ipa | int, level: int) -> Result:
         """Fold the table at ``level``; its granule is given back on success."""
@@ -104,7 +103,7 @@ class RealmTables:
             if result.ok:
                 level = self.entry(at).level
                 done.append((at, result.out_top, entry_bytes(level)))
-                at = result.out_top
+                at = _progress(result, at, result.out_top)
             elif result.status == "RMI_ERROR_RTT" and result.index < LAST_LEVEL:
                 self.create(at, result.index + 1)
             else:
@@ -117,9 +116,7 @@ class RealmTables:
         while at < top:
             result = self.world.rmi.rtt_set_ripas(self.rd, rec, at, top)
             if result.ok:
-                if result.out_top == at:
-                    raise RealmError(f"RMI_RTT_SET_RIPAS makes no progress at {at:#x}")
-                at = result.out_top
+                at = _progress(result, at, result.out_top)
             elif result.status == "RMI_ERROR_RTT" and result.index < LAST_LEVEL:
                 self.create(at, result.index + 1)
             else:
@@ -135,7 +132,7 @@ class RealmTables:
     def _tear_down(self, base: int, end: int, level: int) -> None:
         """Empty [base, end): destroy the tables at ``level`` and what lies below."""
         size = entry_bytes(level - 1)
-        at = base
+        at, emptied = base, -1
         while at < end:
             result = self.world.rmi.rtt_destroy(self.rd, at, level)
             if result.ok:
@@ -144,9 +141,11 @@ class RealmTables:
             elif result.status != "RMI_ERROR_RTT":
                 result.require()
             elif result.index == level:
+                _progress(result, emptied, at)
                 self._empty_table(at, at + size, level)
+                emptied = at
             elif result.top > at:
-                at = align_down(result.top, size)
+                at = _progress(result, at, align_down(result.top, size))
             else:
                 self._empty_block(at, level - 1)
                 at += size
@@ -179,3 +178,12 @@ class RealmTables:
                 at = result.top
             else:
                 result.require()
+
+
+def _progress(result: Result, at: int, reached: int) -> int:
+    """Return ``reached``; RealmError if the answer did not lead beyond ``at``."""
+    if reached <= at:
+        raise RealmError(
+            f"no progress at {at:#x}: {result}", hint="the RMM gives the same answer for ever"
+        )
+    return reached
