@@ -5,7 +5,9 @@
  * Invariants: the stack pointer is 16-byte aligned and has FRAME_SIZE bytes of room;
  * frame_save leaves sp at the frame and clobbers x0 and x1 (saved before);
  * frame_restore takes ELR, SPSR and x0..x30 back from the frame, drops it and returns
- * with ERET. `el` is the current exception level: 1 or 2.
+ * with ERET; vector_table emits the whole table, each entry of which calls
+ * handler(struct exception_frame *, offset of the entry) on the current stack and then
+ * returns to what the frame says. `el` is the current exception level: 1 or 2.
  */
 #ifndef COMMON_FRAME_ASM_H
 #define COMMON_FRAME_ASM_H
@@ -66,6 +68,24 @@
 	ldr	x30, [sp, #240]
 	add	sp, sp, #FRAME_SIZE
 	eret
+.endm
+
+.macro vector_entry el, offset
+	.balign	128
+	frame_save \el
+	mov	x0, sp
+	mov	x1, #\offset
+	b	vector_common
+.endm
+
+.macro vector_table el, handler
+	.balign	2048
+	.irp	offset, 0x000, 0x080, 0x100, 0x180, 0x200, 0x280, 0x300, 0x380, 0x400, 0x480, 0x500, 0x580, 0x600, 0x680, 0x700, 0x780
+	vector_entry \el, \offset
+	.endr
+vector_common:
+	bl	\handler
+	frame_restore \el
 .endm
 
 #endif
