@@ -63,7 +63,7 @@ struct el1_context {
 };
 
 struct simd_context {
-	uint64_t q[32][2];
+	uint64_t q[32][2] __attribute__((aligned(16)));
 	uint64_t fpcr;
 	uint64_t fpsr;
 };
