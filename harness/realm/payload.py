@@ -197,10 +197,20 @@ class Guest:
         """
         return self.finish(self.submit_insn(insn, registers), handler=handler)
 
-    def submit_insn(self, insn: int, registers: Sequence[tuple[int, int]] = ()) -> Exit:
+    def submit_insn(
+        self,
+        insn: int,
+        registers: Sequence[tuple[int, int]] = (),
+        *,
+        flags: int = EnterFlags.NONE,
+        gicv3_hcr: int = 0,
+        gicv3_lrs: Sequence[int] = (),
+    ) -> Exit:
         """Like :meth:`execute`, but return the next exit."""
         padded = [*registers, *([(NO_REGISTER, 0)] * (3 - len(registers)))]
-        return self.submit("EXECUTE", insn, *(word for pair in padded for word in pair))
+        words = (insn, *(word for pair in padded for word in pair))
+        how = {"flags": flags, "gicv3_hcr": gicv3_hcr}
+        return self.submit("EXECUTE", *words, **how, gicv3_lrs=gicv3_lrs)
 
     def smc_in_realm(self, *x: int, handler: ExitHandler | None = None) -> tuple[int, ...]:
         """Issue an SMC inside the realm; returns x0..x16."""
