@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdbool.h>
+
 #include <sysreg.h>
 #include <unwind.h>
 
 #include "exception.h"
+#include "execute.h"
 #include "rec.h"
+#include "tables.h"
 
 #define VECTOR_KIND_MASK 0x180
 #define VECTOR_KIND_SYNC 0x000
@@ -15,6 +19,10 @@
 #define EC_SVC 0x15
 #define EC_INSTRUCTION_ABORT 0x21
 #define EC_PC_ALIGNMENT 0x22
+#define EC_DATA_ABORT 0x25
+#define ESR_FSC_MASK 0x3f
+#define FSC_TRANSLATION_LEVEL0 0x04
+#define INSN_BYTES 4
 
 #define INTID_VIRTUAL_TIMER 27
 #define INTID_PHYSICAL_TIMER 30
@@ -40,7 +48,7 @@ static void take_interrupt(struct rec *rec)
 }
 
 /* Let the frame return to where the command can go on after a synchronous exception. */
-static void skip(struct rec *rec, struct exception_frame *frame)
+static void skip(struct exception_frame *frame)
 {
 	switch (frame->esr >> ESR_EC_SHIFT & ESR_EC_MASK) {
 	case EC_SVC:
@@ -49,14 +57,21 @@ static void skip(struct rec *rec, struct exception_frame *frame)
 	case EC_ILLEGAL_STATE:
 	case EC_INSTRUCTION_ABORT:
 	case EC_PC_ALIGNMENT:
-		frame->elr = rec->fetch_resume;
-		if (rec->fetch_resume == (uint64_t)unwind_target)
-			frame->x[0] = (uint64_t)&rec->fetch_stack;
+		frame->elr = (uint64_t)execute_return;
 		break;
 	default:
-		frame->elr += 4;
+		frame->elr += INSN_BYTES;
 		break;
 	}
+}
+
+/* True if the exception only says that stage 1 has no table yet for an address that has one now. */
+static bool mapped_now(const struct exception_frame *frame)
+{
+	uint64_t class = frame->esr >> ESR_EC_SHIFT & ESR_EC_MASK;
+
+	return (class == EC_INSTRUCTION_ABORT || class == EC_DATA_ABORT) &&
+	       (frame->esr & ESR_FSC_MASK) == FSC_TRANSLATION_LEVEL0 && tables_map(frame->far);
 }
 
 void exception_taken(struct exception_frame *frame, uint64_t vector)
@@ -68,11 +83,19 @@ void exception_taken(struct exception_frame *frame, uint64_t vector)
 		take_interrupt(rec);
 		return;
 	}
+	if (kind == VECTOR_KIND_SYNC && mapped_now(frame))
+		return;
 	rec->report.exceptions++;
 	rec->report.esr = frame->esr;
 	rec->report.far = frame->far;
 	rec->report.elr = frame->elr;
 	rec->report.vector = vector;
-	if (kind == VECTOR_KIND_SYNC)
-		skip(rec, frame);
+	if (kind == VECTOR_KIND_SERROR)
+		return;
+	if (rec->fetching) {
+		frame->x[0] = (uint64_t)&rec->fetch_stack;
+		frame->elr = (uint64_t)unwind_target;
+	} else {
+		skip(frame);
+	}
 }

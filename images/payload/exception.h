@@ -3,9 +3,10 @@
  * Exceptions taken to R-EL1.
  *
  * Invariants: every synchronous exception and SError of a command is counted and the last
- * one described in the REC's report; execution continues behind the instruction, or where
- * rec->fetch_resume says when no instruction could be fetched. Interrupts are counted and
- * completed; a timer that fired has its IMASK set, so that its line drops.
+ * one described in the REC's report. Execution continues behind the instruction; what has
+ * no instruction to skip ends the code of EXECUTE; during FETCH any of them ends the
+ * called code. Interrupts are counted and completed; a timer that fired has its IMASK set,
+ * so that its line drops.
  */
 #ifndef PAYLOAD_EXCEPTION_H
 #define PAYLOAD_EXCEPTION_H

@@ -53,9 +53,7 @@ bool op_execute(struct rec *rec, const uint64_t *args, uint64_t *values)
 
 	file_prepare(file, args);
 	write_code(rec->code, (uint32_t)args[0]);
-	rec->fetch_resume = (uint64_t)execute_return;
 	execute_code(file, rec->code);
-	rec->fetch_resume = 0;
 	values[0] = file_get(file, args[1]);
 	values[1] = file_get(file, args[3]);
 	values[2] = file_get(file, args[5]);

@@ -67,9 +67,9 @@ static void fetch(uint64_t ipa, uint64_t result, uint64_t unused)
 bool op_fetch(struct rec *rec, const uint64_t *args, uint64_t *values)
 {
 	__asm__ volatile("ic iallu\n\tdsb ish\n\tisb" : : : "memory");
-	rec->fetch_resume = (uint64_t)unwind_target;
+	rec->fetching = 1;
 	unwind_call(&rec->fetch_stack, fetch, args[0], (uint64_t)&values[0], 0);
-	rec->fetch_resume = 0;
+	rec->fetching = 0;
 	return true;
 }
 

@@ -25,11 +25,7 @@ struct rec {
 	struct payload_report report; /* of the command that runs */
 	uint64_t start_value; /* gprs[1] or PSCI context id */
 	uint64_t irqs_total;
-	/*
-	 * Where an instruction abort continues, as nothing is there to skip: 0, unwind_target
-	 * (with fetch_stack) or the end of the execute buffer.
-	 */
-	uint64_t fetch_resume;
+	uint64_t fetching; /* FETCH runs foreign code; fetch_stack is its way back */
 	uint64_t fetch_stack;
 	uint32_t code[2]; /* EXECUTE: the instruction under test and the way back */
 	uint8_t stack[REC_SIZE - RSI_HOST_CALL_SIZE - PAYLOAD_REPORT_SIZE - 40] __attribute__((aligned(16)));

@@ -12,13 +12,11 @@
 #define CPACR_FP (3 << 20)
 
 	.section .text.start, "ax"
-	/* x0 = IPA width in bits, x1 = start value. */
+	/* x1 = start value; the IPA width in x0 is not needed, the tables follow the accesses. */
 	.global _start
 _start:
-	mov	x19, x0
 	mov	x20, x1
 	bl	set_stack
-	mov	x0, x19
 	bl	tables_build
 	b	enable_mmu
 
