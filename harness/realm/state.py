@@ -1,20 +1,40 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Bring a bare realm into one of its states, without the payload."""
+"""Bring a bare realm or its REC into a state, without the payload."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
 from harness.abi import tables
+from harness.deadline import Deadline
 from harness.errors import RealmError
 from harness.realm import a64
 from harness.realm.exits import PsciExit
 from harness.realm.realm import Realm
+from harness.realm.rec import Rec
 from harness.types import Ipa
 
 REALM_STATES = ("NEW", "ACTIVE", "SYSTEM_OFF")
 """The states of the RMM specification, in the order in which a realm passes them."""
 
 CODE = Ipa(0x4000_0000)
-"""Where the page of code lies that switches a realm off."""
+"""Where :func:`add_code` puts a page of code."""
+
+_STOP_SGI = 1
+_START_TIMEOUT_S = 5.0
+
+
+def add_code(realm: Realm, words: Sequence[int]) -> Rec:
+    """Give a NEW realm a page of A64 instructions, and a REC that starts there."""
+    realm.map_data(CODE, b"".join(word.to_bytes(4, "little") for word in words))
+    return realm.add_rec(pc=CODE)
+
+
+def add_switch_off(realm: Realm) -> Rec:
+    """Give a NEW realm a REC whose code calls PSCI_SYSTEM_OFF at once."""
+    off = a64.mov(0, tables().command("PSCI_SYSTEM_OFF").fid)
+    return add_code(realm, (*off, a64.smc(), a64.branch(0)))
 
 
 def advance(realm: Realm, state: str) -> None:
@@ -25,12 +45,33 @@ def advance(realm: Realm, state: str) -> None:
     if state == "NEW":
         return
     if state == "SYSTEM_OFF":
-        off = a64.mov(0, tables().command("PSCI_SYSTEM_OFF").fid)
-        code = (*off, a64.smc(), a64.branch(0))
-        realm.map_data(CODE, b"".join(word.to_bytes(4, "little") for word in code))
-        realm.add_rec(pc=CODE)
+        add_switch_off(realm)
     realm.activate()
     if state == "SYSTEM_OFF":
         seen = realm.recs[-1].enter()
         if not isinstance(seen, PsciExit):
             raise RealmError(f"wanted the exit of PSCI_SYSTEM_OFF, seen {seen.describe()}")
+
+
+@contextmanager
+def running(realm: Realm, *, pe: int) -> Iterator[Rec]:
+    """Activate a NEW realm and run a REC of it on ``pe`` for the length of the block.
+
+    The REC reports in shared memory that it runs, then spins; an interrupt from PE 0 ends
+    it. Needs a stage 2 mapping of one page at the start of the unprotected half.
+    """
+    world, shared = realm.world, realm.unprotected_base
+    flag = world.page()
+    realm.tables.map_unprotected(shared, flag)
+    report = (*a64.mov(0, shared), *a64.mov(1, 1), a64.store(1, 0, width_bytes=8))
+    rec = add_code(realm, (*report, a64.branch(0)))
+    realm.activate()
+    entry = rec.start(pe=pe)
+    deadline = Deadline.after(_START_TIMEOUT_S)
+    while not any(world.read(flag, 8)):
+        if entry.done() or deadline.expired:
+            raise RealmError(f"the REC does not run on PE {pe}: {entry}")
+    yield rec
+    world.link.sgi(pe, _STOP_SGI)
+    entry.wait()
+    world.link.irq_ack(pe=pe)
