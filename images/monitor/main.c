@@ -19,6 +19,9 @@ static void init_pe(struct pe *pe, uint32_t index)
 		uart_init(UART_BASE);
 		gic_init_distributor();
 	}
+	/* Reset leaves their enable bits unknown, CPU_OFF leaves them as they were. */
+	write_sysreg(cnthp_ctl_el2, 0);
+	write_sysreg(cnthv_ctl_el2, 0);
 	gic_init_pe(index);
 	mailbox_open(pe);
 	if (index == 0)

@@ -44,7 +44,10 @@ bool op_timer(struct rec *rec, const uint64_t *args, uint64_t *values)
 
 	(void)rec;
 	isb();
+	/* Off first: a timer that runs must not fire for the new compare value. */
 	if (args[0] == TIMER_VIRTUAL) {
+		write_sysreg(cntv_ctl_el0, 0);
+		isb();
 		write_sysreg(cntv_cval_el0, read_sysreg(cntvct_el0) + args[1]);
 		write_sysreg(cntv_ctl_el0, control);
 		isb();
@@ -52,6 +55,8 @@ bool op_timer(struct rec *rec, const uint64_t *args, uint64_t *values)
 		values[1] = read_sysreg(cntv_cval_el0);
 		values[2] = read_sysreg(cntvct_el0);
 	} else if (args[0] == TIMER_PHYSICAL) {
+		write_sysreg(cntp_ctl_el0, 0);
+		isb();
 		write_sysreg(cntp_cval_el0, read_sysreg(cntpct_el0) + args[1]);
 		write_sysreg(cntp_ctl_el0, control);
 		isb();
