@@ -74,7 +74,7 @@ def check_step(title: str, action: Callable[[], str]) -> int:
 
 def check_cache(root: Path) -> str:
     """Make sure that the cache can be written and has room. Raises StackError."""
-    from harness.errors import StackError
+    from harness.provision.space import free_bytes, require_space
     from harness.stack.cache import cache_error
 
     probe = root / "tmp" / f"doctor-{os.getpid()}"
@@ -84,14 +84,8 @@ def check_cache(root: Path) -> str:
         probe.unlink()
     except OSError as error:
         raise cache_error(root, error) from error
-    space = os.statvfs(root)
-    free_bytes = space.f_bavail * space.f_frsize
-    if free_bytes < MIN_FREE_BYTES:
-        raise StackError(
-            f"{free_bytes >> 20} MiB free, a build wants {MIN_FREE_BYTES >> 20} MiB",
-            hint="free some space there, or point CCA_CACHE to a folder on another disk",
-        )
-    return f"{free_bytes >> 30} GiB free"
+    require_space(root, MIN_FREE_BYTES, "a build")
+    return f"{free_bytes(root) >> 30} GiB free"
 
 
 def probe_qemu(args: argparse.Namespace) -> str:

@@ -17,8 +17,11 @@ from harness.provision.aptconf import (
     read_entries,
     release_codename,
 )
+from harness.provision.space import require_space
 
 LISTS_MAX_AGE_S = 24 * 3600
+LISTS_BYTES = 128 << 20  # apt hangs, instead of failing, on a disk that is full
+APT_TIMEOUT_S = 1800.0
 _TAIL_LINES = 12
 
 
@@ -63,7 +66,13 @@ def run_apt(command: Sequence[str], *, what: str, cwd: Path | None = None) -> No
             env=env,
             cwd=cwd,
             check=False,
+            timeout=APT_TIMEOUT_S,
         )
+    except subprocess.TimeoutExpired as error:
+        raise ProvisionError(
+            f"{what}: not done after {APT_TIMEOUT_S:g} s\n  command: {' '.join(command)}",
+            hint="is another apt running, or the network very slow? run the command by hand",
+        ) from error
     except FileNotFoundError as error:
         raise ProvisionError(
             f"{what}: {command[0]} is not on this machine",
@@ -87,6 +96,7 @@ def update_lists(apt_dir: Path, *, force: bool = False) -> None:
         fresh = stamp.is_file() and time.time() - stamp.stat().st_mtime < LISTS_MAX_AGE_S
         if known == sources and fresh and not force:
             return
+        require_space(apt_dir, LISTS_BYTES, "package lists")
         (apt_dir / "lists" / "partial").mkdir(parents=True, exist_ok=True)
         file.write_text(sources)
         stamp.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.errors import StackError
 from harness.provision.apt import download_source
 from harness.provision.requirements import require
+from harness.provision.space import require_space
 from harness.stack.cache import Entry
 from harness.stack.command import run_logged
 from harness.stack.components import (
@@ -23,6 +24,7 @@ from harness.stack.components import (
 from harness.stack.hashing import digest
 from harness.stack.spec import Component, DebianSourcePackage
 
+BUILD_BYTES = 192 << 20
 UNPACK_NEEDS = ("dpkg-source", "patch", "xz")
 
 
@@ -40,6 +42,7 @@ def build_debian_source(
 
     def fill(work: Path) -> Mapping[str, str]:
         require([*UNPACK_NEEDS, *source.needs], what)
+        require_space(work, BUILD_BYTES, what)
         log = context.cache.log_path(f"{component.name}-{key[:12]}")
         log.unlink(missing_ok=True)
         tree = work / "tree"

@@ -227,6 +227,22 @@ def test_unwritable_apt_folder(tmp_path: Path, fake_apt: Path) -> None:
         apt.update_lists(tmp_path / "file" / "apt")
 
 
+def test_apt_that_never_ends(
+    tmp_path: Path, fake_apt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path / "bin" / "apt-get", "exec sleep 9")
+    monkeypatch.setattr(apt, "APT_TIMEOUT_S", 0.1)
+    with pytest.raises(ProvisionError, match=r"not done after 0.1 s\n  command: .*\nhint: is an"):
+        apt.run_apt(["apt-get", "update"], what="apt-get update")
+
+
+def test_no_room_for_lists(tmp_path: Path, fake_apt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt, "LISTS_BYTES", 1 << 70)
+    with pytest.raises(ProvisionError, match=r"package lists: \d+ MiB free in .*\nhint: free some"):
+        apt.update_lists(tmp_path / "apt")
+    assert not fake_apt.exists()
+
+
 def test_download_without_dsc(tmp_path: Path, fake_apt: Path) -> None:
     with pytest.raises(ProvisionError, match=r"source p 1 \(trixie\): apt-get left no \.dsc file"):
         apt.download_source("p", "1", "trixie", tmp_path / "bin", tmp_path / "apt")
