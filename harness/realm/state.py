@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from harness.abi import tables
-from harness.deadline import Deadline
 from harness.errors import RealmError
 from harness.realm import a64
 from harness.realm.exits import PsciExit
@@ -22,7 +21,6 @@ CODE = Ipa(0x4000_0000)
 """Where :func:`add_code` puts a page of code."""
 
 _STOP_SGI = 1
-_START_TIMEOUT_S = 5.0
 
 
 def add_code(realm: Realm, words: Sequence[int]) -> Rec:
@@ -57,21 +55,13 @@ def advance(realm: Realm, state: str) -> None:
 def running(realm: Realm, *, pe: int) -> Iterator[Rec]:
     """Activate a NEW realm and run a REC of it on ``pe`` for the length of the block.
 
-    The REC reports in shared memory that it runs, then spins; an interrupt from PE 0 ends
-    it. Needs a stage 2 mapping of one page at the start of the unprotected half.
+    Its code spins; an interrupt from PE 0 ends it.
     """
-    world, shared = realm.world, realm.unprotected_base
-    flag = world.page()
-    realm.tables.map_unprotected(shared, flag)
-    report = (*a64.mov(0, shared), *a64.mov(1, 1), a64.store(1, 0, width_bytes=8))
-    rec = add_code(realm, (*report, a64.branch(0)))
+    rec = add_code(realm, [a64.branch(0)])
     realm.activate()
     entry = rec.start(pe=pe)
-    deadline = Deadline.after(_START_TIMEOUT_S)
-    while not any(world.read(flag, 8)):
-        if entry.done() or deadline.expired:
-            raise RealmError(f"the REC does not run on PE {pe}: {entry}")
+    realm.wait_running(rec)
     yield rec
-    world.link.sgi(pe, _STOP_SGI)
+    realm.world.link.sgi(pe, _STOP_SGI)
     entry.wait()
-    world.link.irq_ack(pe=pe)
+    realm.world.link.irq_ack(pe=pe)
