@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.errors import StackError
+from harness.errors import BuildError, StackError
 from harness.provision.requirements import program_version_line, require
 from harness.stack.cache import Cache, Entry, Fill
 from harness.stack.command import run_logged
@@ -123,11 +123,7 @@ def _in_tree(component: Component, source: InTreeSource, context: BuildContext) 
     folder = context.checkout / source.path
     require_folder(folder, what, "in-tree sources need a checkout: pip install -e, or prebuilt")
     require(IN_TREE_NEEDS, what)
-    inputs = {
-        name: context.cache.hasher.tree(context.checkout / name)
-        for name in (source.path, *source.inputs)
-        if (context.checkout / name).is_dir()
-    }
+    inputs = _in_tree_inputs(source, context)
     key = digest(
         "in-tree", inputs, header_hash(context.cache), compiler_version(),
         source.target, source.variables, dict(component.outputs),
@@ -143,10 +139,24 @@ def _in_tree(component: Component, source: InTreeSource, context: BuildContext) 
         argv += [source.target] if source.target else []
         run_logged(argv, what=what, cwd=folder, log=log, env=clean_environment())
         check_outputs(component, work, log)
+        if _in_tree_inputs(source, context) != inputs:
+            raise BuildError(
+                f"{what}: a source file changed while it was being built",
+                hint="save everything and run again",
+            )
         return component.outputs
 
     entry = context.obtain(key, f"{component.name} ({source.path})", fill)
     return BuiltComponent(entry.outputs, f"in-tree {key[:12]}", key)
+
+
+def _in_tree_inputs(source: InTreeSource, context: BuildContext) -> dict[str, str]:
+    """Hash the folders that an in-tree build reads."""
+    return {
+        name: context.cache.hasher.tree(context.checkout / name)
+        for name in (source.path, *source.inputs)
+        if (context.checkout / name).is_dir()
+    }
 
 
 def _local(component: Component, source: LocalSource, context: BuildContext) -> BuiltComponent:

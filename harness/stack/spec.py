@@ -51,7 +51,11 @@ class DebianSourcePackage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSource:
-    """A source tree of the user's, built in place with a shell command of the user's."""
+    """A source tree of the user's, built in place with a shell command of the user's.
+
+    The command runs again when names, sizes or times in the tree differ from what the last
+    build left. A file saved while the command runs is taken for one of its products.
+    """
 
     KIND: ClassVar[str] = "local"
     OUTPUTS_ARE_FILES: ClassVar[bool] = False

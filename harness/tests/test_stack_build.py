@@ -181,6 +181,14 @@ def test_build_without_the_output_is_refused(tree: Path, cache: Cache) -> None:
     assert "[rmm]: the build succeeded but left no rmm.img (image)\nhint: see " in text
 
 
+def test_source_edited_during_the_build(tree: Path, cache: Cache) -> None:
+    text = error_of(tree, cache, "rmm.variables='EXTRA=echo >> rmm.c'")
+    assert text == (
+        "[rmm]: a source file changed while it was being built\nhint: save everything and run again"
+    )
+    assert not (cache.root / "entries").exists()
+
+
 def test_no_checkout(tree: Path, cache: Cache) -> None:
     (tree.parent / "images").rename(tree.parent / "moved")
     assert f"[rmm]: no folder {tree.parent}/images/rmm\nhint: in-tree" in error_of(tree, cache)
