@@ -7,6 +7,7 @@
 #include "inject.h"
 #include "panic.h"
 #include "rtt.h"
+#include "step.h"
 
 #define HPFAR_FIPA_MASK 0xFFFFFFFFFF0UL
 #define HPFAR_TO_IPA_SHIFT 8
@@ -203,7 +204,7 @@ static void emulate_mmio(struct rec *rec, uint64_t value)
 	uint64_t esr = rec->abort_esr, mask = access_mask(esr);
 	unsigned int rt = ESR_SRT(esr);
 
-	inject_skip_instruction(rec);
+	step_over(rec);
 	if ((esr & ESR_WNR) != 0 || rt == REGISTER_ZERO)
 		return;
 	value &= mask;

@@ -6,7 +6,6 @@
 
 #include "debug.h"
 #include "pe.h"
-#include "simd.h"
 
 /*
  * LSMAOE, nTLSMD, SPAN, EIS, TSCXT and EOS: the bits that are one where the feature behind them is missing. MMU and
@@ -16,10 +15,11 @@
 
 struct host_context {
 	struct el1_context el1;
-	struct simd_context simd;
+	struct simd_host_context simd;
 };
 
-static struct host_context host_contexts[RMM_MAX_PES];
+/* Always written before it is read. */
+static struct host_context host_contexts[RMM_MAX_PES] __attribute__((section(".noinit")));
 
 #define EL1_SAVE(name) context->name = read_sysreg(name);
 #define EL1_RESTORE(name) write_sysreg(name, context->name);
@@ -46,7 +46,7 @@ void context_enter(const struct rec *rec)
 	struct host_context *host = &host_contexts[pe_this()->index];
 
 	el1_save(&host->el1);
-	simd_save(&host->simd);
+	simd_host_save(&host->simd);
 	el1_restore(rec_el1(rec));
 	simd_restore(rec_simd(rec));
 	debug_enter(rec);
@@ -60,5 +60,5 @@ void context_exit(const struct rec *rec)
 	el1_save(rec_el1(rec));
 	simd_save(rec_simd(rec));
 	el1_restore(&host->el1);
-	simd_restore(&host->simd);
+	simd_host_restore(&host->simd);
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "rec.h"
+#include "simd.h"
 
 /* EL1h, all interrupts masked. */
 #define REALM_PSTATE_RESET 0x3C5UL
@@ -60,12 +61,6 @@
 
 struct el1_context {
 	EL1_REGISTERS(EL1_MEMBER)
-};
-
-struct simd_context {
-	uint64_t q[32][2] __attribute__((aligned(16)));
-	uint64_t fpcr;
-	uint64_t fpsr;
 };
 
 #define DEBUG_PAIRS_MAX 16U

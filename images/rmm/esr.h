@@ -70,7 +70,8 @@
 #define PSTATE_SS (1UL << 21)
 #define PSTATE_PAN (1UL << 22)
 #define PSTATE_DIT (1UL << 24)
-#define PSTATE_DIT_AARCH32 (1UL << 21)
+#define PSTATE_IT_LOW (3UL << 25) /* AArch32: IT[1:0], and IT[7:2] */
+#define PSTATE_IT_HIGH (0x3FUL << 10)
 #define PSTATE_TCO (1UL << 25)
 #define PSTATE_NZCV (0xFUL << 28)
 

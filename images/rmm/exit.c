@@ -6,6 +6,7 @@
 #include "esr.h"
 #include "inject.h"
 #include "rsi.h"
+#include "step.h"
 #include "sysreg_trap.h"
 
 #define HVC_SIZE 4U
@@ -27,7 +28,7 @@ static enum run_next exit_wfx(struct run *run)
 {
 	run->exit->exit_reason = RMI_REC_EXIT_REASON_SYNC;
 	run->exit->esr = run->esr & (ESR_EC_MASK | ESR_WFX_TI);
-	inject_skip_instruction(run->rec);
+	step_over_any(run->rec, run->esr);
 	return RUN_EXIT;
 }
 

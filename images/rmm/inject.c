@@ -13,8 +13,6 @@
 #define VECTOR_LOWER_A64 0x400UL
 #define VECTOR_LOWER_A32 0x600UL
 
-#define INSTRUCTION_SIZE 4U
-
 static bool from_el1(const struct rec *rec)
 {
 	return (rec->pstate & PSTATE_AARCH32) == 0 && (rec->pstate & PSTATE_EL_MASK) != 0;
@@ -33,11 +31,9 @@ static uint64_t vector_offset(const struct rec *rec)
 static uint64_t handler_pstate(const struct rec *rec)
 {
 	uint64_t sctlr = read_sysreg(sctlr_el1);
-	uint64_t pstate = (rec->pstate & (PSTATE_NZCV | PSTATE_PAN)) | PSTATE_TCO | PSTATE_DAIF | PSTATE_EL1H;
-	uint64_t dit = (rec->pstate & PSTATE_AARCH32) != 0 ? PSTATE_DIT_AARCH32 : PSTATE_DIT;
+	uint64_t pstate = rec->pstate & (PSTATE_NZCV | PSTATE_PAN | PSTATE_DIT);
 
-	if ((rec->pstate & dit) != 0)
-		pstate |= PSTATE_DIT;
+	pstate |= PSTATE_TCO | PSTATE_DAIF | PSTATE_EL1H;
 	if ((sctlr & SCTLR_SPAN) == 0)
 		pstate |= PSTATE_PAN;
 	if ((sctlr & SCTLR_DSSBS) != 0)
@@ -74,10 +70,4 @@ void inject_external_abort(struct rec *rec, uint64_t esr, uint64_t far)
 	write_sysreg(far_el1, far);
 	take_exception(rec, (class << ESR_EC_SHIFT) | ESR_IL | (esr & ESR_FNV) | (fetch ? 0 : esr & ESR_WNR) |
 				    FSC_EXTERNAL);
-}
-
-void inject_skip_instruction(struct rec *rec)
-{
-	rec->pc += INSTRUCTION_SIZE;
-	rec->pstate &= ~(PSTATE_BTYPE | PSTATE_SS);
 }

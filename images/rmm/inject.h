@@ -3,8 +3,9 @@
  * Exceptions that the RMM makes the Realm take to its EL1.
  *
  * Invariants
- * - The Realm's EL1 registers are loaded. ELR_EL1, SPSR_EL1, ESR_EL1 and FAR_EL1 get what a PE would have written had
- *   it taken the exception from rec->pc and rec->pstate, which then become those of the vector.
+ * - The Realm's EL1 registers are loaded. ELR_EL1, SPSR_EL1, ESR_EL1 and FAR_EL1 get what a PE
+ *   would have written had it taken the exception from rec->pc and rec->pstate, which then become
+ *   those of the vector.
  */
 #ifndef RMM_INJECT_H
 #define RMM_INJECT_H
@@ -16,8 +17,5 @@ void inject_undefined(struct rec *rec);
 
 /* Synchronous external abort for the data or instruction abort described by `esr`. */
 void inject_external_abort(struct rec *rec, uint64_t esr, uint64_t far);
-
-/* Completes an emulated instruction. */
-void inject_skip_instruction(struct rec *rec);
 
 #endif

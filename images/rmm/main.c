@@ -7,12 +7,12 @@
 #include "granule.h"
 #include "manifest.h"
 #include "pe.h"
+#include "sve.h"
 
 #define VERSION_MAJOR(v) ((v) >> 16)
 #define LOG_NOTICE 20
 
 #define HCR_RW (1UL << 31)
-#define CPTR_RES1_TRAP_VECTORS 0x33ffUL /* E2H = 0: FP/SIMD untrapped, SVE and SME trapped */
 
 struct pe pe_table[RMM_MAX_PES];
 
@@ -26,7 +26,7 @@ void pe_setup(void);
 void pe_setup(void)
 {
 	write_sysreg(hcr_el2, HCR_RW);
-	write_sysreg(cptr_el2, CPTR_RES1_TRAP_VECTORS);
+	write_sysreg(cptr_el2, sve_cptr_untrapped());
 	isb();
 }
 

@@ -4,11 +4,11 @@
 #include <mem.h>
 
 #include "esr.h"
-#include "inject.h"
 #include "measurement.h"
 #include "psci.h"
 #include "rsi_mem.h"
 #include "rtt.h"
+#include "step.h"
 
 #define FID_SVE_HINT 0x10000U
 #define SMC_UNKNOWN UINT64_MAX
@@ -20,7 +20,7 @@
 static enum run_next finish(struct run *run, uint64_t status)
 {
 	run->rec->gprs[0] = status;
-	inject_skip_instruction(run->rec);
+	step_over(run->rec);
 	return RUN_RESUME;
 }
 
@@ -111,7 +111,7 @@ static enum run_next ipa_state_set(struct run *run)
 	run->exit->ripas_base = base;
 	run->exit->ripas_top = top;
 	run->exit->ripas_value = (uint8_t)ripas;
-	inject_skip_instruction(rec);
+	step_over(rec);
 	return RUN_EXIT;
 }
 
@@ -148,7 +148,7 @@ static enum run_next ipa_state_get(struct run *run)
 static enum run_next standard_call(struct run *run, uint32_t fid)
 {
 	if (psci_is_known(fid)) {
-		inject_skip_instruction(run->rec);
+		step_over(run->rec);
 		return psci_call(run, fid);
 	}
 	return finish(run, fid == FID_SMCCC_VERSION ? SMCCC_VERSION_1_2 : SMC_UNKNOWN);

@@ -4,8 +4,8 @@
 #include <mem.h>
 
 #include "abort.h"
-#include "inject.h"
 #include "rtt.h"
+#include "step.h"
 
 enum rsi_page rsi_page_find(const struct rd *rd, uint64_t ipa, void **memory, int *level)
 {
@@ -27,7 +27,7 @@ enum rsi_page rsi_page_find(const struct rd *rd, uint64_t ipa, void **memory, in
 static enum run_next fail_input(struct run *run)
 {
 	run->rec->gprs[0] = RSI_ERROR_INPUT;
-	inject_skip_instruction(run->rec);
+	step_over(run->rec);
 	return RUN_RESUME;
 }
 
@@ -52,7 +52,7 @@ enum run_next rsi_realm_config(struct run *run)
 	config->hash_algo = run->rd->hash_algo;
 	memcpy(config->rpv, run->rd->rpv, sizeof(config->rpv));
 	run->rec->gprs[0] = RSI_SUCCESS;
-	inject_skip_instruction(run->rec);
+	step_over(run->rec);
 	return RUN_RESUME;
 }
 
@@ -78,7 +78,7 @@ enum run_next rsi_host_call(struct run *run)
 	memcpy(run->exit->gprs, call->gprs, sizeof(call->gprs));
 	rec->host_call_pending = true;
 	rec->host_call_ipa = ipa;
-	inject_skip_instruction(rec);
+	step_over(rec);
 	return RUN_EXIT;
 }
 

@@ -19,3 +19,33 @@ void simd_restore(const struct simd_context *context)
 	write_sysreg(fpcr, context->fpcr);
 	write_sysreg(fpsr, context->fpsr);
 }
+
+void simd_host_save(struct simd_host_context *host)
+{
+	/* Before the change of mode, which sets FPSR. */
+	host->fpcr = read_sysreg(fpcr);
+	host->fpsr = read_sysreg(fpsr);
+	host->streaming = sve_streaming();
+	if (sve_present() || host->streaming)
+		sve_store_vectors(host->vectors);
+	else
+		fp_store(host->vectors);
+	if (host->streaming) {
+		sve_store_predicates(host->predicates);
+		sve_streaming_off();
+	}
+}
+
+void simd_host_restore(const struct simd_host_context *host)
+{
+	if (host->streaming) {
+		sve_streaming_on();
+		sve_load_predicates(host->predicates);
+	}
+	if (sve_present() || host->streaming)
+		sve_load_vectors(host->vectors);
+	else
+		fp_load(host->vectors);
+	write_sysreg(fpcr, host->fpcr);
+	write_sysreg(fpsr, host->fpsr);
+}

@@ -5,6 +5,7 @@
 #include "esr.h"
 #include "idreg.h"
 #include "inject.h"
+#include "step.h"
 #include "sysreg_key.h"
 #include "timer.h"
 
@@ -50,7 +51,7 @@ static enum run_next exit_to_host(struct run *run, bool is_write, unsigned int r
 		run->rec->sysreg_read_pending = true;
 		run->rec->sysreg_rt = rt;
 	}
-	inject_skip_instruction(run->rec);
+	step_over(run->rec);
 	return RUN_EXIT;
 }
 
@@ -70,7 +71,7 @@ enum run_next sysreg_trap(struct run *run)
 	}
 	if (!is_write && rt != REGISTER_ZERO)
 		rec->gprs[rt] = value;
-	inject_skip_instruction(rec);
+	step_over(rec);
 	return RUN_RESUME;
 }
 
