@@ -2,7 +2,7 @@
 """The specification as data: tables, structure codecs, the C header made from them."""
 
 from harness.abi.codec import StructCodec, Value, codec
-from harness.abi.entries import Bitfield, Bits, Command, Condition, Field, Struct, Tables
+from harness.abi.entries import Bitfield, Bits, Command, Condition, Field, Struct, Tables, lookup
 from harness.abi.tables import tables
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "Tables",
     "Value",
     "codec",
+    "lookup",
     "tables",
 ]

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.abi import codec, tables
+from harness.abi import codec, lookup, tables
 from harness.elf import ElfFile
 from harness.errors import RealmError
 from harness.link import Pending
@@ -235,7 +235,7 @@ class Guest:
 
 def _command(op: str, args: Sequence[int]) -> tuple[int, ...]:
     """The registers that carry a PayloadCommand."""
-    return (_OPS[op], *(arg & MASK64 for arg in args))
+    return (lookup(_OPS, op, "payload command"), *(arg & MASK64 for arg in args))
 
 
 @dataclass(frozen=True, slots=True)
