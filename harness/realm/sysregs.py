@@ -19,6 +19,7 @@ ENCODINGS: dict[str, Encoding] = {
     "ID_AA64DFR1_EL1": (3, 0, 0, 5, 1),
     "ID_AA64ISAR0_EL1": (3, 0, 0, 6, 0),
     "ID_AA64MMFR0_EL1": (3, 0, 0, 7, 0),
+    "CPACR_EL1": (3, 0, 1, 0, 2),
     "TPIDR_EL0": (3, 3, 13, 0, 2),
     "TPIDRRO_EL0": (3, 3, 13, 0, 3),
     "CONTEXTIDR_EL1": (3, 0, 13, 0, 1),
