@@ -30,7 +30,8 @@ static bool is_external(uint64_t esr)
 {
 	uint64_t fsc = esr & ESR_FSC_MASK;
 
-	return fsc == FSC_EXTERNAL || (fsc >= FSC_EXTERNAL_WALK_FIRST && fsc <= FSC_EXTERNAL_WALK_LAST);
+	return fsc == FSC_EXTERNAL ||
+	       (fsc >= FSC_EXTERNAL_WALK_FIRST && fsc <= FSC_EXTERNAL_WALK_LAST);
 }
 
 static bool is_granule_protection(uint64_t esr)
@@ -62,8 +63,9 @@ static uint64_t access_mask(uint64_t esr)
 }
 
 /*
- * An abort that the memory system reported. Uncontainable: no state of this PE can be trusted any more. Restartable:
- * the access can be tried again. Otherwise the Realm must be told that its access is lost.
+ * An abort that the memory system reported. Uncontainable: no state of this PE can be trusted any
+ * more. Restartable: the access can be tried again. Otherwise the Realm must be told that its
+ * access is lost.
  */
 static enum run_next external_abort(struct run *run)
 {
@@ -92,12 +94,14 @@ static bool granule_protection_hpfar(struct run *run)
 
 static uint64_t fault_ipa(const struct run *run)
 {
-	return ((run->hpfar & HPFAR_FIPA_MASK) << HPFAR_TO_IPA_SHIFT) | (run->far & PAGE_OFFSET_MASK);
+	return ((run->hpfar & HPFAR_FIPA_MASK) << HPFAR_TO_IPA_SHIFT) |
+	       (run->far & PAGE_OFFSET_MASK);
 }
 
 /*
- * The fault cannot be resolved by the host: outside the IPA space (DEN0137 wants a stage 1 Address Size Fault here,
- * known hosts and Realms are used to the external abort), or a protected page that the Realm declared empty.
+ * The fault cannot be resolved by the host: outside the IPA space (DEN0137 wants a stage 1 Address
+ * Size Fault here, known hosts and Realms are used to the external abort), or a protected page that
+ * the Realm declared empty.
  */
 static bool is_denied(const struct run *run, uint64_t ipa, struct rtt_walk *walk)
 {
@@ -160,7 +164,8 @@ enum run_next abort_data(struct run *run)
 		return RUN_RESUME;
 	if (rd_ipa_is_protected(run->rd, ipa))
 		return protected_data_abort(run);
-	return unprotected_data_abort(run, walk.hipas == HIPAS_UNASSIGNED_NS && (run->esr & ESR_ISV) != 0 &&
+	return unprotected_data_abort(run, walk.hipas == HIPAS_UNASSIGNED_NS &&
+						   (run->esr & ESR_ISV) != 0 &&
 						   (run->rec->pstate & PSTATE_AARCH32) == 0);
 }
 
@@ -191,12 +196,14 @@ enum run_next abort_emulated(struct run *run, uint64_t ipa, int level)
 
 bool abort_entry_sea_ok(const struct rec *rec, const struct rmi_rec_enter *enter)
 {
-	return (enter->flags & RMI_REC_ENTER_FLAGS_INJECT_SEA_MASK) == 0 || rec->abort != REC_ABORT_NONE;
+	return (enter->flags & RMI_REC_ENTER_FLAGS_INJECT_SEA_MASK) == 0 ||
+	       rec->abort != REC_ABORT_NONE;
 }
 
 bool abort_entry_mmio_ok(const struct rec *rec, const struct rmi_rec_enter *enter)
 {
-	return (enter->flags & RMI_REC_ENTER_FLAGS_EMUL_MMIO_MASK) == 0 || rec->abort == REC_ABORT_EMULATABLE;
+	return (enter->flags & RMI_REC_ENTER_FLAGS_EMUL_MMIO_MASK) == 0 ||
+	       rec->abort == REC_ABORT_EMULATABLE;
 }
 
 static void emulate_mmio(struct rec *rec, uint64_t value)

@@ -8,8 +8,8 @@
 #include "pe.h"
 
 /*
- * LSMAOE, nTLSMD, SPAN, EIS, TSCXT and EOS: the bits that are one where the feature behind them is missing. MMU and
- * caches are off.
+ * LSMAOE, nTLSMD, SPAN, EIS, TSCXT and EOS: the bits that are one where the feature behind them is
+ * missing. MMU and caches are off.
  */
 #define SCTLR_EL1_RESET 0x30D00800UL
 
@@ -21,17 +21,33 @@ struct host_context {
 /* Always written before it is read. */
 static struct host_context host_contexts[RMM_MAX_PES] __attribute__((section(".noinit")));
 
+/* APA, API, GPA, GPI: any algorithm for addresses or generic data; APA3, GPA3: QARMA3. */
+#define ISAR1_PAUTH ((0xFFUL << 4) | (0xFFUL << 24))
+#define ISAR2_PAUTH (0xFFUL << 8)
+
+static bool pauth_present(void)
+{
+	return (read_sysreg(id_aa64isar1_el1) & ISAR1_PAUTH) != 0 ||
+	       (read_sysreg(id_aa64isar2_el1) & ISAR2_PAUTH) != 0;
+}
+
 #define EL1_SAVE(name) context->name = read_sysreg(name);
 #define EL1_RESTORE(name) write_sysreg(name, context->name);
 
 static void el1_save(struct el1_context *context)
 {
 	EL1_REGISTERS(EL1_SAVE)
+	if (pauth_present()) {
+		PAUTH_REGISTERS(EL1_SAVE)
+	}
 }
 
 static void el1_restore(const struct el1_context *context)
 {
 	EL1_REGISTERS(EL1_RESTORE)
+	if (pauth_present()) {
+		PAUTH_REGISTERS(EL1_RESTORE)
+	}
 }
 
 void context_reset(const struct rec *rec)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Register contexts that change with the world: everything at EL1 and EL0 but the general registers, plus the SIMD
- * registers.
+ * Register contexts that change with the world: everything at EL1 and EL0 but the general
+ * registers, plus the SIMD registers.
  *
  * Invariants
- * - EL3 switches the EL2 registers between the worlds but not these, so the RMM does, for every REC_ENTER: the host's
- *   values go to a per-PE area before the Realm's are loaded, and come back unchanged after the Realm's are saved.
- * - Between context_enter() and context_exit() the hardware holds the Realm's values, also while C code of the RMM
- *   handles an exit. The RMM itself uses none of these registers.
+ * - EL3 switches the EL2 registers between the worlds but not these, so the RMM does, for every
+ *   REC_ENTER: the host's values go to a per-PE area before the Realm's are loaded, and come back
+ *   unchanged after the Realm's are saved.
+ * - Between context_enter() and context_exit() the hardware holds the Realm's values, also while C
+ *   code of the RMM handles an exit. The RMM itself uses none of these registers.
  */
 #ifndef RMM_CONTEXT_H
 #define RMM_CONTEXT_H
@@ -45,7 +46,10 @@
 	X(cntkctl_el1) \
 	X(par_el1) \
 	X(csselr_el1) \
-	X(vdisr_el2) \
+	X(vdisr_el2)
+
+/* X(register): if the CPU has pointer authentication. */
+#define PAUTH_REGISTERS(X) \
 	X(apiakeylo_el1) \
 	X(apiakeyhi_el1) \
 	X(apibkeylo_el1) \
@@ -61,6 +65,7 @@
 
 struct el1_context {
 	EL1_REGISTERS(EL1_MEMBER)
+	PAUTH_REGISTERS(EL1_MEMBER)
 };
 
 #define DEBUG_PAIRS_MAX 16U

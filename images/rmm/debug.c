@@ -16,8 +16,10 @@
 static struct debug_context host_debug[RMM_MAX_PES];
 
 #define EACH_PAIR(X, kind) \
-	X(0, kind) X(1, kind) X(2, kind) X(3, kind) X(4, kind) X(5, kind) X(6, kind) X(7, kind) \
-	X(8, kind) X(9, kind) X(10, kind) X(11, kind) X(12, kind) X(13, kind) X(14, kind) X(15, kind)
+	X(0, kind) X(1, kind) X(2, kind) X(3, kind) \
+	X(4, kind) X(5, kind) X(6, kind) X(7, kind) \
+	X(8, kind) X(9, kind) X(10, kind) X(11, kind) \
+	X(12, kind) X(13, kind) X(14, kind) X(15, kind)
 
 /* Only `count` register pairs exist: the others would be UNDEFINED. */
 #define SAVE_PAIR(n, kind) \
@@ -81,8 +83,12 @@ void debug_exit(const struct rec *rec)
 		pairs_restore(host);
 }
 
-/* Where the Realm's value of a breakpoint or watchpoint register lives; NULL if it has no such register. */
-static uint64_t *pair_slot(struct debug_context *context, const struct rd *rd, unsigned int n, unsigned int op2)
+/*
+ * Where the Realm's value of a breakpoint or watchpoint register lives; NULL if it has no such
+ * register.
+ */
+static uint64_t *pair_slot(struct debug_context *context, const struct rd *rd, unsigned int n,
+			   unsigned int op2)
 {
 	switch (op2) {
 	case PAIR_BVR:
@@ -116,7 +122,8 @@ bool debug_access(const struct rec *rec, uint32_t key, bool is_write, uint64_t *
 	if (SYSREG_KEY_OP1(key) != 0 && SYSREG_KEY_OP1(key) != 3)
 		return false;
 	if (SYSREG_KEY_OP1(key) == 0 && SYSREG_KEY_CRN(key) == 0 && op2 >= PAIR_BVR) {
-		uint64_t *slot = pair_slot(context, (const struct rd *)rec->rd, SYSREG_KEY_CRM(key), op2);
+		uint64_t *slot = pair_slot(context, (const struct rd *)rec->rd, SYSREG_KEY_CRM(key),
+					   op2);
 
 		if (slot == NULL)
 			return false;
@@ -135,7 +142,10 @@ bool debug_access(const struct rec *rec, uint32_t key, bool is_write, uint64_t *
 		}
 		return true;
 	}
-	/* The debugger's channel and the OS lock: there is no external debugger, and nothing to lock against. */
+	/*
+	 * The debugger's channel and the OS lock: there is no external debugger, and nothing to
+	 * lock against.
+	 */
 	*value = key == SYSREG_KEY(2, 0, 1, 1, 4) ? OSLSR_UNLOCKED : 0;
 	return true;
 }

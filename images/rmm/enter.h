@@ -3,9 +3,10 @@
  * The step from the RMM into the Realm and back.
  *
  * Invariants
- * - Only the general registers, ELR_EL2 and SPSR_EL2 change hands here; all other state is loaded before.
- * - The lower-EL vectors branch to realm_exit_* with every register as the Realm left it; the stack pointer is the one
- *   realm_enter() left, which locates the REC.
+ * - Only the general registers, ELR_EL2 and SPSR_EL2 change hands here; all other state is loaded
+ *   before.
+ * - The lower-EL vectors branch to realm_exit_* with every register as the Realm left it; the stack
+ *   pointer is the one realm_enter() left, which locates the REC.
  */
 #ifndef RMM_ENTER_H
 #define RMM_ENTER_H

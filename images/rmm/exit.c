@@ -20,7 +20,8 @@ enum run_next exit_interrupt(struct run *run, unsigned int reason)
 static enum run_next exit_serror(struct run *run)
 {
 	run->exit->exit_reason = RMI_REC_EXIT_REASON_SERROR;
-	run->exit->esr = run->esr & (ESR_EC_MASK | ESR_SERROR_IDS | ESR_SERROR_AET | ESR_EA | ESR_FSC_MASK);
+	run->exit->esr = run->esr &
+			 (ESR_EC_MASK | ESR_SERROR_IDS | ESR_SERROR_AET | ESR_EA | ESR_FSC_MASK);
 	return RUN_EXIT;
 }
 
@@ -46,7 +47,10 @@ static enum run_next exit_sync(struct run *run)
 	case EC_SMC64:
 		return rsi_smc(run);
 	case EC_HVC64:
-		/* HCR_EL2.HCD does not exist next to EL3, so HVC arrives here as a completed instruction. */
+		/*
+		 * HCR_EL2.HCD does not exist next to EL3, so HVC arrives here as a completed
+		 * instruction.
+		 */
 		run->rec->pc -= HVC_SIZE;
 		return undefined(run);
 	case EC_SYSREG:

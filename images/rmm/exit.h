@@ -2,7 +2,8 @@
 /*
  * What to do about an exception that the Realm took to EL2.
  *
- * Invariants: see run.h. Whatever no rule lets through to the host is an Undefined exception for the Realm.
+ * Invariants: see run.h. Whatever no rule lets through to the host is an Undefined exception for
+ * the Realm.
  */
 #ifndef RMM_EXIT_H
 #define RMM_EXIT_H

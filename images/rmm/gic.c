@@ -35,6 +35,7 @@ static struct rec_gic host_gic[RMM_MAX_PES];
 
 #define EACH_LR(X) \
 	X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)
+#define EACH_APR(X) X(0) X(1) X(2) X(3)
 #define SAVE_LR(n) \
 	if ((n) < count) \
 		gic->lrs[n] = read_sysreg(ich_lr##n##_el2);
@@ -74,7 +75,7 @@ static void registers_save(struct rec_gic *gic)
 
 	EACH_LR(SAVE_LR)
 	count = apr_count();
-	SAVE_APR(0) SAVE_APR(1) SAVE_APR(2) SAVE_APR(3)
+	EACH_APR(SAVE_APR)
 	gic->vmcr = read_sysreg(ich_vmcr_el2);
 	gic->hcr = read_sysreg(ich_hcr_el2);
 }
@@ -85,7 +86,7 @@ static void registers_restore(const struct rec_gic *gic, uint64_t hcr)
 
 	EACH_LR(RESTORE_LR)
 	count = apr_count();
-	RESTORE_APR(0) RESTORE_APR(1) RESTORE_APR(2) RESTORE_APR(3)
+	EACH_APR(RESTORE_APR)
 	write_sysreg(ich_vmcr_el2, gic->vmcr);
 	write_sysreg(ich_hcr_el2, hcr);
 }
@@ -95,17 +96,21 @@ static bool intid_ok(uint64_t intid)
 	if (intid < INTID_SPI_END)
 		return true;
 	if (intid >= INTID_LPI)
-		return VTR_IDBITS(read_sysreg(ich_vtr_el2)) == 0 ? intid < 1UL << 16 : intid < 1UL << 24;
-	if ((intid >= INTID_EPPI && intid < INTID_EPPI_END) || (intid >= INTID_ESPI && intid < INTID_ESPI_END))
+		return VTR_IDBITS(read_sysreg(ich_vtr_el2)) == 0 ? intid < 1UL << 16
+								 : intid < 1UL << 24;
+	if ((intid >= INTID_EPPI && intid < INTID_EPPI_END) ||
+	    (intid >= INTID_ESPI && intid < INTID_ESPI_END))
 		return (read_sysreg(icc_ctlr_el1) & CTLR_EXTRANGE) != 0;
 	return false;
 }
 
 static bool lr_ok(uint64_t lr)
 {
-	uint64_t unused_priority = LR_PRIORITY >> VTR_PRIBITS(read_sysreg(ich_vtr_el2)) & LR_PRIORITY;
+	uint64_t unused_priority = LR_PRIORITY >> VTR_PRIBITS(read_sysreg(ich_vtr_el2)) &
+				   LR_PRIORITY;
 
-	return (lr & (LR_HW | LR_RES0 | (LR_PINTID & ~LR_EOI) | unused_priority)) == 0 && intid_ok(lr & LR_VINTID);
+	return (lr & (LR_HW | LR_RES0 | (LR_PINTID & ~LR_EOI) | unused_priority)) == 0 &&
+	       intid_ok(lr & LR_VINTID);
 }
 
 bool gic_entry_ok(const struct rmi_rec_enter *enter)
@@ -151,7 +156,9 @@ void gic_exit(struct rec *rec)
 {
 	const struct rec_gic *host = &host_gic[pe_this()->index];
 
-	/* What the hardware has not put into the registers yet must be there before they are read. */
+	/*
+	 * What the hardware has not put into the registers yet must be there before they are read.
+	 */
 	dsb(sy);
 	rec->gic.misr = read_sysreg(ich_misr_el2);
 	registers_save(&rec->gic);

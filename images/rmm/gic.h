@@ -3,8 +3,8 @@
  * The Realm's virtual CPU interface: ICH_* registers.
  *
  * Invariants
- * - The host decides list registers and the bits of ICH_HCR_EL2 in ICH_HCR_EL2_PERMITTED_MASK; En is the RMM's and is
- *   set exactly while a Realm's context is loaded.
+ * - The host decides list registers and the bits of ICH_HCR_EL2 in ICH_HCR_EL2_PERMITTED_MASK; En
+ *   is the RMM's and is set exactly while a Realm's context is loaded.
  * - gic_exit() leaves the host's own ICH_* values in the hardware.
  */
 #ifndef RMM_GIC_H

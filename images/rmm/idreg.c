@@ -17,8 +17,8 @@ static uint64_t at_most(uint64_t reg, unsigned int lo, uint64_t max)
 }
 
 /*
- * Kept: FP, AdvSIMD, GIC, DIT, CSV2 (without SCXTNUM), CSV3. EL0 and EL1 are AArch64 only. Hidden: EL2, RAS, SVE, SEL2,
- * MPAM, AMU, RME.
+ * Kept: FP, AdvSIMD, GIC, DIT, CSV2 (without SCXTNUM), CSV3. EL0 and EL1 are AArch64 only. Hidden:
+ * EL2, RAS, SVE, SEL2, MPAM, AMU, RME.
  */
 static uint64_t pfr0(void)
 {
@@ -34,13 +34,17 @@ static uint64_t pfr1(void)
 	return read_sysreg(id_aa64pfr1_el1) & (F(0) | F(4));
 }
 
-/* Breakpoints and watchpoints as the Realm was created with. No PMU, trace, SPE, BRBE, OS double lock. */
+/*
+ * Breakpoints and watchpoints as the Realm was created with. No PMU, trace, SPE, BRBE, OS double
+ * lock.
+ */
 static uint64_t dfr0(const struct rd *rd)
 {
 	uint64_t reg = read_sysreg(id_aa64dfr0_el1);
 	uint64_t context_aware = GET(reg, 28) < rd->num_bps ? GET(reg, 28) : rd->num_bps;
 
-	return (reg & F(0)) | VALUE(12, rd->num_bps) | VALUE(20, rd->num_wps) | VALUE(28, context_aware) | F(36);
+	return (reg & F(0)) | VALUE(12, rd->num_bps) | VALUE(20, rd->num_wps) |
+	       VALUE(28, context_aware) | F(36);
 }
 
 /* All but TME. */
@@ -61,7 +65,9 @@ static uint64_t isar2(void)
 	return read_sysreg(id_aa64isar2_el1) & (F(4) | F(8) | F(12) | F(20) | F(24) | F(52));
 }
 
-/* 48-bit output addresses and no LPA2 in stage 1. Hidden: FGT, the physical counter offset of ECV. */
+/*
+ * 48-bit output addresses and no LPA2 in stage 1. Hidden: FGT, the physical counter offset of ECV.
+ */
 static uint64_t mmfr0(void)
 {
 	uint64_t reg = read_sysreg(id_aa64mmfr0_el1);
@@ -76,7 +82,10 @@ static uint64_t mmfr0(void)
 	return reg & ~(F(32) | F(36) | F(40) | F(56));
 }
 
-/* Kept: HAFDBS without HAFT, HPDS, PAN, XNX, ETS, AFP, nTLBPA. Hidden: VMIDs, VHE, LORs, HCX and the like. */
+/*
+ * Kept: HAFDBS without HAFT, HPDS, PAN, XNX, ETS, AFP, nTLBPA. Hidden: VMIDs, VHE, LORs, HCX and
+ * the like.
+ */
 static uint64_t mmfr1(void)
 {
 	uint64_t reg = at_most(read_sysreg(id_aa64mmfr1_el1), 0, 2);

@@ -3,8 +3,8 @@
  * The ID registers that the Realm reads (HCR_EL2.TID3).
  *
  * Invariants
- * - A feature is shown only if the RMM switches or isolates its state. Hidden features are trapped, not just unlisted:
- *   the Realm's software need not be honest.
+ * - A feature is shown only if the RMM switches or isolates its state. Hidden features are trapped,
+ *   not just unlisted: the Realm's software need not be honest.
  * - Reserved and AArch32 ID registers read as zero.
  */
 #ifndef RMM_IDREG_H

@@ -68,6 +68,6 @@ void inject_external_abort(struct rec *rec, uint64_t esr, uint64_t far)
 	else
 		class = from_el1(rec) ? EC_DATA_ABORT_SAME : EC_DATA_ABORT_LOWER;
 	write_sysreg(far_el1, far);
-	take_exception(rec, (class << ESR_EC_SHIFT) | ESR_IL | (esr & ESR_FNV) | (fetch ? 0 : esr & ESR_WNR) |
-				    FSC_EXTERNAL);
+	take_exception(rec, (class << ESR_EC_SHIFT) | ESR_IL | (esr & ESR_FNV) |
+				    (fetch ? 0 : esr & ESR_WNR) | FSC_EXTERNAL);
 }

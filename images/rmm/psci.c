@@ -101,7 +101,8 @@ static enum run_next features(struct run *run)
 	uint32_t fid = (uint32_t)run->rec->gprs[1];
 	bool known = psci_is_known(fid) || fid == FID_SMCCC_VERSION;
 
-	return answer(run, RESULT(known ? PSCI_RETURN_CODE_SUCCESS : PSCI_RETURN_CODE_NOT_SUPPORTED));
+	return answer(run,
+		      RESULT(known ? PSCI_RETURN_CODE_SUCCESS : PSCI_RETURN_CODE_NOT_SUPPORTED));
 }
 
 enum run_next psci_call(struct run *run, uint32_t fid)
@@ -167,16 +168,18 @@ void rmi_psci_complete(const uint64_t x[SMC_ARGS], struct smc_result *out)
 	struct rec *caller = granule_find(calling_pa, GRANULE_REC);
 	struct rec *target = granule_find(target_pa, GRANULE_REC);
 
-	if (calling_pa == target_pa || caller == NULL || target == NULL || caller->state == REC_RUNNING ||
-	    caller->psci.fid == 0 || caller->rd != target->rd || caller->psci.target != target->mpidr ||
-	    !status_ok(caller, status)) {
+	if (calling_pa == target_pa || caller == NULL || target == NULL ||
+	    caller->state == REC_RUNNING || caller->psci.fid == 0 || caller->rd != target->rd ||
+	    caller->psci.target != target->mpidr || !status_ok(caller, status)) {
 		rmi_fail(out, RMI_ERROR_INPUT);
 		return;
 	}
 	result = complete(caller, target, status);
-	caller->psci = (struct rec_psci){ 0 };
+	caller->psci = (struct rec_psci){0};
 	set_result(caller, result);
-	/* Denying what is already so is the host's mistake; the Realm has its answer all the same. */
+	/*
+	 * Denying what is already so is the host's mistake; the Realm has its answer all the same.
+	 */
 	if (status == PSCI_RETURN_CODE_DENIED && result == RESULT(PSCI_RETURN_CODE_ALREADY_ON))
 		rmi_fail(out, RMI_ERROR_INPUT);
 }

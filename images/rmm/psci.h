@@ -3,8 +3,9 @@
  * PSCI calls of the Realm, and RMI_PSCI_COMPLETE.
  *
  * Invariants
- * - CPU_ON and AFFINITY_INFO about another REC stay pending (rec->psci.fid) from their exit until RMI_PSCI_COMPLETE;
- *   the REC cannot be entered meanwhile. The host chooses between SUCCESS and DENIED; the RMM knows who is on.
+ * - CPU_ON and AFFINITY_INFO about another REC stay pending (rec->psci.fid) from their exit until
+ *   RMI_PSCI_COMPLETE; the REC cannot be entered meanwhile. The host chooses between SUCCESS and
+ *   DENIED; the RMM knows who is on.
  * - After an exit for PSCI the Realm sees X0 = result, X1..X6 = 0.
  * - The host learns function and target, never entry points or context ids.
  */

@@ -18,13 +18,15 @@ bool rec_mpidr_index(uint64_t mpidr, uint64_t *index)
 {
 	if ((mpidr & (RMI_REC_MPIDR_MBZ_MASK | RMI_REC_MPIDR_MBZ2_MASK)) != 0)
 		return false;
-	*index = (mpidr & RMI_REC_MPIDR_AFF0_MASK) + ((mpidr >> RMI_REC_MPIDR_AFF1_SHIFT) * AFF0_MAX);
+	*index = (mpidr & RMI_REC_MPIDR_AFF0_MASK) +
+		 ((mpidr >> RMI_REC_MPIDR_AFF1_SHIFT) * AFF0_MAX);
 	return true;
 }
 
 uint64_t rec_mpidr_to_affinity(uint64_t mpidr)
 {
-	return (mpidr & ~(uint64_t)RMI_REC_MPIDR_AFF3_MASK) | ((mpidr & RMI_REC_MPIDR_AFF3_MASK) << 8);
+	return (mpidr & ~(uint64_t)RMI_REC_MPIDR_AFF3_MASK) |
+	       ((mpidr & RMI_REC_MPIDR_AFF3_MASK) << 8);
 }
 
 bool rec_mpidr_from_affinity(uint64_t affinity, uint64_t *mpidr)
@@ -50,7 +52,8 @@ void rec_reset(struct rec *rec, uint64_t pc)
 static bool aux_list_ok(const struct rmi_rec_params *params, uint64_t rec_pa)
 {
 	for (uint64_t i = 0; i < params->num_aux; i++) {
-		if (granule_find(params->aux[i], GRANULE_DELEGATED) == NULL || params->aux[i] == rec_pa)
+		if (granule_find(params->aux[i], GRANULE_DELEGATED) == NULL ||
+		    params->aux[i] == rec_pa)
 			return false;
 		for (uint64_t j = 0; j < i; j++) {
 			if (params->aux[j] == params->aux[i])
@@ -90,7 +93,10 @@ static void rec_init(struct rec *rec, uint64_t rd_pa, const struct rmi_rec_param
 void rmi_rec_create(const uint64_t x[SMC_ARGS], struct smc_result *out)
 {
 	uint64_t rd_pa = x[1], rec_pa = x[2], params_pa = x[3];
-	/* The measurement covers the whole page, and the host could change it meanwhile: work on a copy. */
+	/*
+	 * The measurement covers the whole page, and the host could change it meanwhile: work on a
+	 * copy.
+	 */
 	struct rmi_rec_params params __attribute__((aligned(8)));
 	struct rec *rec;
 	struct rd *rd;

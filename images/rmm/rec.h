@@ -3,11 +3,14 @@
  * Realm Execution Contexts: one per virtual PE of a Realm.
  *
  * Invariants:
- * - A struct rec lives at the start of a granule in state REC; its `aux` granules are in state REC_AUX and hold the
- *   contexts of context.h. Both belong to the Realm whose RD is at `rd`, which outlives them (they keep it live).
- * - The RMM lock protects all fields. A PE that set `state` to RUNNING drops the lock while the Realm executes; until
- *   it sets READY again, only that PE changes fields, except `ripas.addr`, which stays closed to RMI_RTT_SET_RIPAS then.
- * - gprs, pc and pstate are the Realm's; none of their values reaches the host other than through the exit record.
+ * - A struct rec lives at the start of a granule in state REC; its `aux` granules are in state
+ *   REC_AUX and hold the contexts of context.h. Both belong to the Realm whose RD is at `rd`, which
+ *   outlives them (they keep it live).
+ * - The RMM lock protects all fields. A PE that set `state` to RUNNING drops the lock while the
+ *   Realm executes; until it sets READY again, only that PE changes fields, except `ripas.addr`,
+ *   which stays closed to RMI_RTT_SET_RIPAS then.
+ * - gprs, pc and pstate are the Realm's; none of their values reaches the host other than through
+ *   the exit record.
  */
 #ifndef RMM_REC_H
 #define RMM_REC_H
@@ -74,7 +77,7 @@ struct rec {
 
 	enum rec_state state;
 	bool runnable;
-	uint64_t rd;	/* PA of the owner's RD */
+	uint64_t rd;    /* PA of the owner's RD */
 	uint64_t mpidr; /* RmiRecMpidr */
 	uint64_t aux[REC_AUX_COUNT];
 
@@ -103,7 +106,10 @@ static inline bool rec_ripas_window_is_open(const struct rec *rec)
 /* The index that a RecMpidr stands for; false if reserved bits are set. */
 bool rec_mpidr_index(uint64_t mpidr, uint64_t *index);
 
-/* Between a RecMpidr and the affinity fields of MPIDR_EL1; the latter is false if other bits are set. */
+/*
+ * Between a RecMpidr and the affinity fields of MPIDR_EL1; the latter is false if other bits are
+ * set.
+ */
 uint64_t rec_mpidr_to_affinity(uint64_t mpidr);
 bool rec_mpidr_from_affinity(uint64_t affinity, uint64_t *mpidr);
 

@@ -86,7 +86,8 @@ static enum run_next token_continue(struct run *run)
 /* base < top, aligned, in the protected half. */
 static bool range_ok(const struct run *run, uint64_t base, uint64_t top)
 {
-	return granule_aligned(base) && granule_aligned(top) && base < top && top <= rd_protected_size(run->rd);
+	return granule_aligned(base) && granule_aligned(top) && base < top &&
+	       top <= rd_protected_size(run->rd);
 }
 
 static enum run_next ipa_state_set(struct run *run)
@@ -124,10 +125,11 @@ void rsi_complete_ripas(struct run *run)
 		return;
 	rec->gprs[0] = RSI_SUCCESS;
 	rec->gprs[1] = rec->ripas.addr;
-	rec->gprs[2] = refused && rec->ripas.value == RMI_RIPAS_RAM && rec->ripas.addr != rec->ripas.top ?
-			       RSI_RESPONSE_REJECT :
-			       RSI_RESPONSE_ACCEPT;
-	rec->ripas = (struct rec_ripas){ 0 };
+	rec->gprs[2] = refused && rec->ripas.value == RMI_RIPAS_RAM &&
+				       rec->ripas.addr != rec->ripas.top
+			       ? RSI_RESPONSE_REJECT
+			       : RSI_RESPONSE_ACCEPT;
+	rec->ripas = (struct rec_ripas){0};
 }
 
 static enum run_next ipa_state_get(struct run *run)

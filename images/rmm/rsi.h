@@ -4,8 +4,9 @@
  *
  * Invariants
  * - A call changes the registers that the table names as outputs and no others.
- * - A call that needs a page that the host must map first leaves pc at the SMC and all registers alone: it starts
- *   again when the Realm continues. Every other call is left with pc behind the SMC.
+ * - A call that needs a page that the host must map first leaves pc at the SMC and all registers
+ *   alone: it starts again when the Realm continues. Every other call is left with pc behind the
+ *   SMC.
  */
 #ifndef RMM_RSI_H
 #define RMM_RSI_H

@@ -90,7 +90,10 @@ enum run_next rsi_complete_host_call(struct run *run)
 
 	switch (rsi_page_find(run->rd, rec->host_call_ipa, (void **)&call, &level)) {
 	case RSI_PAGE_BAD:
-		/* Another REC gave the page away meanwhile: there is no place for the host's answer. */
+		/*
+		 * Another REC gave the page away meanwhile: there is no place for the host's
+		 * answer.
+		 */
 		rec->gprs[0] = RSI_ERROR_INPUT;
 		break;
 	case RSI_PAGE_MISSING:

@@ -10,7 +10,7 @@
 #include "run.h"
 
 enum rsi_page {
-	RSI_PAGE_BAD,	  /* unprotected, or RIPAS EMPTY */
+	RSI_PAGE_BAD,     /* unprotected, or RIPAS EMPTY */
 	RSI_PAGE_MISSING, /* the host must map it: see level */
 	RSI_PAGE_OK,
 };

@@ -20,7 +20,8 @@
 #define REALM_INDEX_NEW 0
 #define REALM_INDEX_SYSTEM_OFF 1
 
-static uint64_t entry_status(const struct rec *rec, const struct rd *rd, const struct rmi_rec_enter *enter)
+static uint64_t entry_status(const struct rec *rec, const struct rd *rd,
+			     const struct rmi_rec_enter *enter)
 {
 	if (rec->state == REC_RUNNING) /* rec_state */
 		return RMI_ERROR_REC;
@@ -32,7 +33,8 @@ static uint64_t entry_status(const struct rec *rec, const struct rd *rd, const s
 		return RMI_ERROR_REC;
 	if (!gic_entry_ok(enter)) /* rec_gicv3 */
 		return RMI_ERROR_REC;
-	if (!abort_entry_sea_ok(rec, enter) || !abort_entry_mmio_ok(rec, enter)) /* rec_sea, rec_mmio */
+	if (!abort_entry_sea_ok(rec, enter) ||
+	    !abort_entry_mmio_ok(rec, enter)) /* rec_sea, rec_mmio */
 		return RMI_ERROR_REC;
 	return RMI_SUCCESS;
 }
@@ -88,8 +90,8 @@ void rmi_rec_enter(const uint64_t x[SMC_ARGS], struct smc_result *out)
 {
 	uint64_t run_pa = x[2];
 	struct rmi_rec_enter enter __attribute__((aligned(8)));
-	struct rmi_rec_exit exit __attribute__((aligned(8))) = { 0 };
-	struct run run = { .enter = &enter, .exit = &exit };
+	struct rmi_rec_exit exit __attribute__((aligned(8))) = {0};
+	struct run run = {.enter = &enter, .exit = &exit};
 	uint64_t status;
 
 	run.rec = granule_find(x[1], GRANULE_REC);

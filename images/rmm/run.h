@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * RMI_REC_ENTER: one stay of a REC on a PE, from the host's entry to the exit that returns to the host.
+ * RMI_REC_ENTER: one stay of a REC on a PE, from the host's entry to the exit that returns to the
+ * host.
  *
  * Invariants
- * - The stay consists of steps into the Realm. After each, a handler decides between RUN_RESUME (the host sees
- *   nothing) and RUN_EXIT, for which it has filled `exit`.
- * - Handlers run with the RMM lock held and the Realm's register contexts loaded; `rec->gprs`, `pc` and `pstate` are
- *   as at the exception, and what they leave there is what the Realm continues with.
+ * - The stay consists of steps into the Realm. After each, a handler decides between RUN_RESUME
+ *   (the host sees nothing) and RUN_EXIT, for which it has filled `exit`.
+ * - Handlers run with the RMM lock held and the Realm's register contexts loaded; `rec->gprs`,
+ *   `pc` and `pstate` are as at the exception, and what they leave there is what the Realm
+ *   continues with.
  * - `exit` starts as zero: fields that no handler names stay zero.
  */
 #ifndef RMM_RUN_H

@@ -5,9 +5,9 @@
  * Invariants
  * - Vectors have the length that the host set in ZCR_EL2 or SMCR_EL2; these registers, ZA and FFR
  *   are not touched (a Realm has neither SVE nor SME).
- * - While the RMM runs, SVE and SME are not trapped (sve_cptr_untrapped() from boot on): a PE may drop
- *   the upper part of vectors when it comes to an exception level that traps them. EL3 gives the
- *   Realm world what it gives the normal world.
+ * - While the RMM runs, SVE and SME are not trapped (sve_cptr_untrapped() from boot on): a PE may
+ *   drop the upper part of vectors when it comes to an exception level that traps them. EL3 gives
+ *   the Realm world what it gives the normal world.
  */
 #ifndef RMM_SVE_H
 #define RMM_SVE_H

@@ -18,7 +18,8 @@
 #define KEY_ICC_SGI0R_EL1 SYSREG_KEY(3U, 0U, 12U, 11U, 7U)
 
 #define IS_ID_REGISTER(key) \
-	(SYSREG_KEY_OP0(key) == 3 && SYSREG_KEY_OP1(key) == 0 && SYSREG_KEY_CRN(key) == 0 && SYSREG_KEY_CRM(key) != 0)
+	(SYSREG_KEY_OP0(key) == 3 && SYSREG_KEY_OP1(key) == 0 && SYSREG_KEY_CRN(key) == 0 && \
+	 SYSREG_KEY_CRM(key) != 0)
 
 static bool is_for_host(uint32_t key)
 {

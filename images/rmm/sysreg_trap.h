@@ -3,8 +3,8 @@
  * Trapped MRS and MSR of the Realm.
  *
  * Invariants
- * - Only accesses to the GIC CPU interface that the host must act on leave the RMM; the host gets the value, never the
- *   register number.
+ * - Only accesses to the GIC CPU interface that the host must act on leave the RMM; the host gets
+ *   the value, never the register number.
  * - Every other access is emulated here or is UNDEFINED for the Realm.
  */
 #ifndef RMM_SYSREG_TRAP_H

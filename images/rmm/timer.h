@@ -4,11 +4,12 @@
  *
  * Invariants
  * - timer_exit() leaves the host's own timer registers in the hardware.
- * - The host learns of each change of a timer's output (ENABLE, not IMASK, ISTATUS): a REC exits with IRQ when the
- *   output differs from `reported`, the output at its last exit. `reported` changes only in timer_exit().
- * - While an output that the host knows of stays asserted, its physical interrupt is masked by CNTHCTL_EL2.CNTxMASK
- *   (else the REC could not run), and the Realm's accesses to that timer trap, so that the end of the assertion,
- *   which only such an access can bring about, is seen.
+ * - The host learns of each change of a timer's output (ENABLE, not IMASK, ISTATUS): a REC exits
+ *   with IRQ when the output differs from `reported`, the output at its last exit. `reported`
+ *   changes only in timer_exit().
+ * - While an output that the host knows of stays asserted, its physical interrupt is masked by
+ *   CNTHCTL_EL2.CNTxMASK (else the REC could not run), and the Realm's accesses to that timer
+ *   trap, so that the end of the assertion, which only such an access can bring about, is seen.
  */
 #ifndef RMM_TIMER_H
 #define RMM_TIMER_H

@@ -33,20 +33,28 @@
 #define HCR_TID5 (1UL << 58)
 
 /*
- * Interrupts and aborts come to EL2, SMC and ID registers trap. The bits that stay zero hide EL2 features: EnSCXT, ATA
- * (MTE), FIEN, NV, AMVOFFEN. HCRX_EL2 and the fine-grained traps stay zero, too, as EL3 first loaded them: that traps
- * TCR2, PIE, POE, GCS, SME's TPIDR2 and MOPS.
+ * Interrupts and aborts come to EL2, SMC and ID registers trap. The bits that stay zero hide EL2
+ * features: EnSCXT, ATA (MTE), FIEN, NV, AMVOFFEN. HCRX_EL2 and the fine-grained traps stay zero,
+ * too, as EL3 first loaded them: that traps TCR2, PIE, POE, GCS, SME's TPIDR2 and MOPS.
  */
 #define HCR_REALM \
-	(HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_INNER | HCR_TID3 | HCR_TSC | \
-	 HCR_TIDCP | HCR_TACR | HCR_RW | HCR_TLOR | HCR_TERR | HCR_TEA | HCR_APK | HCR_API | HCR_FWB | HCR_GPF | \
-	 HCR_TID5)
+	(HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_INNER | \
+	 HCR_TID3 | HCR_TSC | HCR_TIDCP | HCR_TACR | HCR_RW | HCR_TLOR | HCR_TERR | HCR_TEA | \
+	 HCR_APK | HCR_API | HCR_FWB | HCR_GPF | HCR_TID5)
 
-/* RES1 bits with SVE (TZ) and SME (TSM) trapped, plus trace (TTA) and activity monitors (TAM); FP/SIMD is free. */
+/*
+ * RES1 bits with SVE (TZ) and SME (TSM) trapped, plus trace (TTA) and activity monitors (TAM);
+ * FP/SIMD is free.
+ */
 #define CPTR_REALM (0x33FFUL | (1UL << 20) | (1UL << 30))
 
-/* PMU (TPM, TPMCR), debug (TDA, TDOSA, TDRA), SPE (TPMS), trace filter (TTRF). E2PB and E2TB: buffers are EL2's. */
-#define MDCR_REALM ((1UL << 5) | (1UL << 6) | (1UL << 9) | (1UL << 10) | (1UL << 11) | (1UL << 14) | (1UL << 19))
+/*
+ * PMU (TPM, TPMCR), debug (TDA, TDOSA, TDRA), SPE (TPMS), trace filter (TTRF). E2PB and E2TB:
+ * buffers are EL2's.
+ */
+#define MDCR_REALM \
+	((1UL << 5) | (1UL << 6) | (1UL << 9) | (1UL << 10) | (1UL << 11) | (1UL << 14) | \
+	 (1UL << 19))
 #define MDCR_HPMN 0x1FUL
 
 #define MPIDR_RES1 (1UL << 31)
