@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import harness.abi
@@ -20,15 +21,18 @@ _COMMAND = (sys.executable, "-m", "harness.abi.cheader")
 def header_hash(cache: Cache) -> str:
     """Hash the header's text; rendered only when the tables or their reader changed."""
     folder = Path(str(harness.abi.__file__)).parent
-    memo = cache.root / "memo" / f"abi-{digest(cache.hasher.tree(folder))}"
+    before = cache.hasher.tree(folder)
+    memo = cache.root / "memo" / f"abi-{digest(before)}"
     with contextlib.suppress(OSError):
         known = memo.read_text()
         if len(known) == 64:
             return known
-    from harness.abi.cheader import render
-
-    value = hashlib.sha256(render().encode()).hexdigest()
-    write_quietly(memo, value)
+    with tempfile.TemporaryDirectory() as scratch:
+        header = Path(scratch) / "cca_abi.h"
+        write_header(header)
+        value = hashlib.sha256(header.read_bytes()).hexdigest()
+    if cache.hasher.tree(folder) == before:
+        write_quietly(memo, value)
     return value
 
 

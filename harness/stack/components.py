@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.errors import BuildError, StackError
+from harness.errors import StackError
 from harness.provision.requirements import program_version_line, require
 from harness.stack.cache import Cache, Entry, Fill
 from harness.stack.command import run_logged
@@ -25,7 +25,6 @@ from harness.stack.spec import (
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CROSS_COMPILE = "aarch64-linux-gnu-"
-IN_TREE_NEEDS = (f"{CROSS_COMPILE}gcc", "make")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,9 @@ def build_component(component: Component, context: BuildContext) -> BuiltCompone
         case PrebuiltSource():
             return _prebuilt(component, context)
         case InTreeSource():
-            return _in_tree(component, source, context)
+            from harness.stack.in_tree import build_in_tree
+
+            return build_in_tree(component, source, context)
         case LocalSource():
             return _local(component, source, context)
         case DebianSourcePackage():
@@ -114,49 +115,6 @@ def _prebuilt(component: Component, context: BuildContext) -> BuiltComponent:
             raise StackError(f"{where}: {path} cannot be read: {error.strerror}") from error
     short = next(iter(hashes.values()))[:12]
     return BuiltComponent(outputs, f"prebuilt {short}", digest("prebuilt", hashes))
-
-
-def _in_tree(component: Component, source: InTreeSource, context: BuildContext) -> BuiltComponent:
-    from harness.stack.abi_header import header_hash, write_header
-
-    what = f"[{component.name}]"
-    folder = context.checkout / source.path
-    require_folder(folder, what, "in-tree sources need a checkout: pip install -e, or prebuilt")
-    require(IN_TREE_NEEDS, what)
-    inputs = _in_tree_inputs(source, context)
-    key = digest(
-        "in-tree", inputs, header_hash(context.cache), compiler_version(),
-        source.target, source.variables, dict(component.outputs),
-    )  # fmt: skip
-
-    def fill(work: Path) -> Mapping[str, str]:
-        log = context.cache.log_path(f"{component.name}-{key[:12]}")
-        log.unlink(missing_ok=True)
-        (work / "abi").mkdir()
-        write_header(work / "abi" / "cca_abi.h")
-        argv = ["make", "-C", str(folder), f"O={work}", f"ABI={work / 'abi'}"]
-        argv += [f"CROSS_COMPILE={CROSS_COMPILE}", f"-j{jobs()}", *source.variables]
-        argv += [source.target] if source.target else []
-        run_logged(argv, what=what, cwd=folder, log=log, env=clean_environment())
-        check_outputs(component, work, log)
-        if _in_tree_inputs(source, context) != inputs:
-            raise BuildError(
-                f"{what}: a source file changed while it was being built",
-                hint="save everything and run again",
-            )
-        return component.outputs
-
-    entry = context.obtain(key, f"{component.name} ({source.path})", fill)
-    return BuiltComponent(entry.outputs, f"in-tree {key[:12]}", key)
-
-
-def _in_tree_inputs(source: InTreeSource, context: BuildContext) -> dict[str, str]:
-    """Hash the folders that an in-tree build reads."""
-    return {
-        name: context.cache.hasher.tree(context.checkout / name)
-        for name in (source.path, *source.inputs)
-        if (context.checkout / name).is_dir()
-    }
 
 
 def _local(component: Component, source: LocalSource, context: BuildContext) -> BuiltComponent:

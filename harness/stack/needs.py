@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from harness.stack.components import IN_TREE_NEEDS
 from harness.stack.debian_source import UNPACK_NEEDS
+from harness.stack.in_tree import IN_TREE_NEEDS
 from harness.stack.spec import (
     Component,
     DebianSource,

@@ -181,10 +181,18 @@ def test_build_without_the_output_is_refused(tree: Path, cache: Cache) -> None:
     assert "[rmm]: the build succeeded but left no rmm.img (image)\nhint: see " in text
 
 
-def test_source_edited_during_the_build(tree: Path, cache: Cache) -> None:
+def test_source_edited_once_during_the_build(tree: Path, cache: Cache) -> None:
+    edit = "[ -e $(O)/../../edited ] || { touch $(O)/../../edited; echo >> rmm.c; }"
+    built = build(tree, cache, f"rmm.variables='EXTRA={edit}'")
+    assert images_of(built)["rmm"] == INSTRUCTION + b"source\n"
+    assert len(list((cache.root / "entries").iterdir())) == 2  # the RMM and the flash
+
+
+def test_sources_that_keep_changing(tree: Path, cache: Cache) -> None:
     text = error_of(tree, cache, "rmm.variables='EXTRA=echo >> rmm.c'")
     assert text == (
-        "[rmm]: a source file changed while it was being built\nhint: save everything and run again"
+        "[rmm]: source files keep changing while they are being built\n"
+        "hint: save everything and run again"
     )
     assert not (cache.root / "entries").exists()
 
