@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
+from harness.link import Program, Step
 from harness.machine import Machine
 from harness.plugin.fixtures import MakeRealm
 from harness.realm import Realm, RttEntry, entry_bytes, unprotected_desc
@@ -116,51 +115,55 @@ def test_one_page_with_another_ripas_is_in_the_way(realm: Realm) -> None:
     assert realm.rmi.rtt_fold(realm.rd, 0, 3) == Fails("rtt_homo", index=3)
 
 
-def share(realm: Realm, descs: list[int], level: int) -> Ipa:
-    """Map descriptors one after the other from the start of the unprotected half."""
-    shared = realm.unprotected_base
+def share(realm: Realm, level: int, desc: int) -> Ipa:
+    """Map 512 entries from the start of the unprotected half on, memory after memory."""
+    world, shared, size = realm.world, realm.unprotected_base, entry_bytes(level)
     realm.tables.ensure(shared, level)
-    for number, desc in enumerate(descs):
-        ipa = shared + number * entry_bytes(level)
-        realm.rmi.rtt_map_unprotected(realm.rd, ipa, level, desc).require()
+    fid = realm.rmi.command("RMI_RTT_MAP_UNPROTECTED").fid
+    step = Step(fid, (realm.rd, shared, level, desc), strides=(0, size, 0, size))
+    assert world.link.run_program(Program([step], world.page(), repeat=PAGES)).ok
     return shared
 
 
-def contiguous(level: int, base: int = MEMORY, **attributes: int) -> list[int]:
-    """512 descriptors that make one block at the level above."""
-    size = entry_bytes(level)
-    return [unprotected_desc(base + n * size, **attributes) for n in range(PAGES)]
+def replace(realm: Realm, level: int, number: int, desc: int) -> None:
+    """Map one of the entries to something else; 0 leaves it unmapped."""
+    ipa = realm.unprotected_base + number * entry_bytes(level)
+    realm.rmi.rtt_unmap_unprotected(realm.rd, ipa, level).require()
+    if desc:
+        realm.rmi.rtt_map_unprotected(realm.rd, ipa, level, desc).require()
 
 
 @pytest.mark.parametrize("level", [2, 3])
 @pytest.mark.parametrize("mem_attr", [0b101, 0b110])
 def test_shared_memory_folds_into_a_block_and_back(realm: Realm, level: int, mem_attr: int) -> None:
     """RMI_RTT_FOLD, RMI_RTT_CREATE on ASSIGNED_NS: 2 MiB and 1 GiB blocks (RTT-05)."""
-    descs = contiguous(level, mem_attr=mem_attr)
-    shared = share(realm, descs, level)
+    desc, size = unprotected_desc(MEMORY, mem_attr=mem_attr), entry_bytes(level)
+    shared = share(realm, level, desc)
     assert realm.tables.fold(shared, level) == Succeeds()
-    block = RttEntry(level - 1, RttState.ASSIGNED, descs[0], Ripas.EMPTY)
+    block = RttEntry(level - 1, RttState.ASSIGNED, desc, Ripas.EMPTY)
     assert realm.tables.entry(shared) == block
     realm.tables.create(shared, level)
     for number in (0, 1, PAGES - 1):
-        entry = realm.tables.entry(shared + number * entry_bytes(level))
-        assert entry == RttEntry(level, RttState.ASSIGNED, descs[number], Ripas.EMPTY)
+        entry = realm.tables.entry(shared + number * size)
+        wanted = RttEntry(level, RttState.ASSIGNED, desc + number * size, Ripas.EMPTY)
+        assert entry == wanted
 
 
-NOT_ALIKE: dict[str, Callable[[list[int]], list[int]]] = {
-    "attributes": lambda descs: [unprotected_desc(MEMORY, mem_attr=0b101), *descs[1:]],
-    "permissions": lambda descs: [*descs[:-1], descs[-1] & ~(1 << 7)],
-    "swapped": lambda descs: [descs[1], descs[0], *descs[2:]],
-    "repeated": lambda descs: [*descs[:-1], descs[-2]],
-    "missing": lambda descs: descs[:-1],
+LAST = PAGES - 1
+UNLIKE = {
+    "attributes": (0, unprotected_desc(MEMORY, mem_attr=0b101)),
+    "permissions": (0, unprotected_desc(MEMORY, s2ap=0b01)),
+    "address": (LAST, unprotected_desc(MEMORY)),
+    "missing": (LAST, 0),
 }
 
 
 @pytest.mark.parametrize("level", [2, 3])
-@pytest.mark.parametrize("case", NOT_ALIKE)
+@pytest.mark.parametrize("case", UNLIKE)
 def test_shared_entries_must_be_alike(realm: Realm, case: str, level: int) -> None:
-    """RMI_RTT_FOLD, rtt_homo on ASSIGNED_NS: attributes, permissions, addresses (RTTF-16)."""
-    shared = share(realm, NOT_ALIKE[case](contiguous(level)), level)
+    """RMI_RTT_FOLD, rtt_homo on ASSIGNED_NS: one entry is not like the others (RTTF-16)."""
+    shared = share(realm, level, unprotected_desc(MEMORY))
+    replace(realm, level, *UNLIKE[case])
     assert realm.rmi.rtt_fold(realm.rd, shared, level) == Fails("rtt_homo", index=level)
     assert realm.tables.entry(shared, level - 1).state == RttState.TABLE
 
@@ -168,12 +171,12 @@ def test_shared_entries_must_be_alike(realm: Realm, case: str, level: int) -> No
 @pytest.mark.parametrize("level", [2, 3])
 def test_shared_blocks_must_be_aligned(realm: Realm, level: int) -> None:
     """RMI_RTT_FOLD, rtt_homo: contiguous, but from an address inside a block."""
-    shared = share(realm, contiguous(level, MEMORY + entry_bytes(level)), level)
+    shared = share(realm, level, unprotected_desc(MEMORY + entry_bytes(level)))
     assert realm.rmi.rtt_fold(realm.rd, shared, level) == Fails("rtt_homo", index=level)
 
 
 def test_there_are_no_blocks_at_level_0(make_realm: MakeRealm) -> None:
     """RMI_RTT_FOLD, block_level: 512 GiB of shared memory, all alike, stay a table."""
     realm = make_realm(ipa_width=48, start_level=0)
-    shared = share(realm, contiguous(1, 0), 1)
+    shared = share(realm, 1, unprotected_desc(0))
     assert realm.rmi.rtt_fold(realm.rd, shared, 1) == Fails("block_level", index=0)
