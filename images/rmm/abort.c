@@ -80,7 +80,7 @@ static enum run_next external_abort(struct run *run)
 }
 
 /* HPFAR_EL2 is not written for granule protection faults: the stage 1 tables are asked again. */
-static bool granule_protection_hpfar(struct run *run)
+static bool find_hpfar(struct run *run)
 {
 	uint64_t par = read_sysreg(par_el1), result;
 
@@ -155,8 +155,14 @@ enum run_next abort_data(struct run *run)
 
 	if (is_external(run->esr))
 		return external_abort(run);
-	if (is_granule_protection(run->esr) && !granule_protection_hpfar(run))
-		return RUN_RESUME;
+	if (is_granule_protection(run->esr)) {
+		/* The host took back memory in which the Realm has its stage 1 tables. */
+		if ((run->esr & ESR_FSC_MASK) != FSC_GPF)
+			return deny(run);
+		/* The tables changed meanwhile: the retry tells. */
+		if (!find_hpfar(run))
+			return RUN_RESUME;
+	}
 	ipa = fault_ipa(run);
 	if (is_denied(run, ipa, &walk))
 		return deny(run);

@@ -7,7 +7,8 @@
 #define PSCI_VERSION_1_1 0x10001U
 #define AFFINITY_ON 0U
 #define AFFINITY_OFF 1U
-#define RESULT_REGISTERS 7U /* X0..X6 */
+#define RESULT_REGISTERS 4U	 /* X0..X3 of a call that stays in the RMM: SMCCC keeps the others */
+#define RESULT_REGISTERS_EXIT 7U /* X0..X6 after an exit */
 
 #define RESULT(code) ((uint64_t)(int64_t)(code))
 
@@ -28,16 +29,22 @@ bool psci_is_known(uint32_t fid)
 	}
 }
 
-static void set_result(struct rec *rec, uint64_t result)
+static void set_registers(struct rec *rec, uint64_t result, unsigned int count)
 {
 	rec->gprs[0] = result;
-	for (unsigned int i = 1; i < RESULT_REGISTERS; i++)
+	for (unsigned int i = 1; i < count; i++)
 		rec->gprs[i] = 0;
+}
+
+/* What the Realm finds when it continues after an exit. */
+static void set_result(struct rec *rec, uint64_t result)
+{
+	set_registers(rec, result, RESULT_REGISTERS_EXIT);
 }
 
 static enum run_next answer(struct run *run, uint64_t result)
 {
-	set_result(run->rec, result);
+	set_registers(run->rec, result, RESULT_REGISTERS);
 	return RUN_RESUME;
 }
 
