@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
+
 from harness.errors import LinkError
 from harness.link.base import CALL_TIMEOUT_S, Channel, Pending, chunks
 from harness.link.program import Program, ProgramResult
@@ -35,6 +38,8 @@ from harness.link.protocol import (
 )
 from harness.types import GRANULE_BYTES, MASK64, Pa
 
+_LINE_BYTES = 64
+
 SPURIOUS_INTID = 1023
 """What ``irq_ack`` returns when no interrupt was pending."""
 
@@ -53,9 +58,18 @@ class Link(Channel):
         )
 
     def write(self, pa: int, data: bytes) -> None:
-        """Store bytes at a physical address. Raises ``LinkError`` if the access aborts."""
-        for at, size in chunks(pa, len(data), BLOCK_BYTES):
-            self._must(OP_WRITE_BLOCK, (at, size), data=data[at - pa : at - pa + size])
+        """Store bytes at a physical address. Raises ``LinkError`` if the access aborts.
+
+        Runs of zeros are filled in place: most of a parameter page is zero, and need not
+        cross a slow line.
+        """
+        for at, piece in _runs(pa, data):
+            if any(piece):
+                for start, size in chunks(at, len(piece), BLOCK_BYTES):
+                    block = piece[start - at : start - at + size]
+                    self._must(OP_WRITE_BLOCK, (start, size), data=block)
+            else:
+                self.fill(at, len(piece))
 
     def fill(self, pa: int, size_bytes: int, byte: int = 0) -> None:
         """Set every byte of a range. Raises ``LinkError`` if the access aborts."""
@@ -158,6 +172,15 @@ class Link(Channel):
         """Make a call that has no business aborting."""
         reply = self.call(op, args, pe, timeout_s, data, answer_bytes)
         return _require_ok(op, args, reply)
+
+
+def _runs(pa: int, data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Split bytes into runs of lines that are all zero and of lines that are not."""
+    lines = [data[at : at + _LINE_BYTES] for at in range(0, len(data), _LINE_BYTES)]
+    for _, group in itertools.groupby(lines, key=any):
+        run = b"".join(group)
+        yield pa, run
+        pa += len(run)
 
 
 def _require_ok(op: int, args: tuple[int, ...], reply: Reply) -> Reply:
