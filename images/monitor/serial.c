@@ -3,6 +3,7 @@
 #include <uart.h>
 
 #include "frame_codec.h"
+#include "line.h"
 #include "mailbox.h"
 #include "serial.h"
 
@@ -159,12 +160,14 @@ static void take_byte(char c)
 	if (c == MONITOR_FRAME_SOH) {
 		receiver.in_frame = true;
 		receiver.length = 0;
+		line_drop();
 	} else if (!receiver.in_frame) {
-		return;
+		line_take(c);
 	} else if (c == MONITOR_FRAME_EOT) {
 		receiver.in_frame = false;
 		take_frame(receiver.text, receiver.text + receiver.length);
-	} else if (receiver.length == sizeof(receiver.text)) {
+	} else if (c == '\r' || c == '\n' || receiver.length == sizeof(receiver.text)) {
+		/* No frame has an end of line: a person gets out of a stray SOH by pressing Enter. */
 		receiver.in_frame = false;
 	} else {
 		receiver.text[receiver.length++] = c;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Requests in frames on the UART, served by PE 0.
+ * Requests in frames on the UART, served by PE 0; what is outside of frames goes to line.h.
  *
  * Invariants: only PE 0 calls this. Per PE at most one request is under way and the last
  * answer is kept, so that a repeated sequence number never executes twice, whatever the
