@@ -168,9 +168,10 @@ def test_store_of_the_zero_register_shows_zero(guest: GuestRealm) -> None:
     assert (seen.is_write, seen.value) == (True, 0)
 
 
-def test_load_exit_shows_nothing_else(guest: GuestRealm) -> None:
+@pytest.mark.parametrize("load", [LOADS[0], LOADS[6]], ids=["unsigned", "signed"])
+def test_load_exit_shows_nothing_else(guest: GuestRealm, load: Load) -> None:
     """A load shows esr, hpfar and the page offset in far: no register, no SRT, no SSE (MMIO-01)."""
-    seen = loaded(guest, LOADS[0], 17)
+    seen = loaded(guest, load, 17)
     assert isinstance(seen, DataAbort)
     assert set(seen.specific()) == {"esr", "far", "hpfar"}
     assert seen.number("far") == DEVICE & 0xFFF
