@@ -18,7 +18,9 @@ After each test everything must be given back; the machine is used again only if
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
 import pytest
 
@@ -38,13 +40,53 @@ from harness.rmi import Rmi
 from harness.stack import BuiltStack
 
 FAILED = pytest.StashKey[bool]()
-"""Set on an item as soon as one of its phases failed."""
+"""Set on an item as soon as it fails, be it expected, or is interrupted."""
 
 RUNNING = pytest.StashKey[Running]()
 """The machine that a test used, for the failure report."""
 
+_T = TypeVar("_T")
+
 MakeRealm = Callable[..., Realm]
 MakeGuest = Callable[..., GuestRealm]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Remember a failure before anything is torn down."""
+    with _remembered(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Remember a failure before anything is torn down."""
+    with _remembered(item):
+        return (yield)
+
+
+@contextmanager
+def _remembered(item: pytest.Item) -> Iterator[None]:
+    try:
+        yield
+    except pytest.skip.Exception:
+        raise
+    except BaseException:
+        item.stash[FAILED] = True
+        raise
+
+
+def give_back(
+    request: pytest.FixtureRequest, made: Sequence[_T], undo: Callable[[_T], object]
+) -> None:
+    """Undo what a test made, in reverse order.
+
+    After a failure nothing is undone, the machine is thrown away. It also is if this fails.
+    """
+    if not request.node.stash.get(FAILED, False):
+        with _remembered(request.node):
+            for item in reversed(made):
+                undo(item)
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +152,7 @@ def make_realm(request: pytest.FixtureRequest, ns: NormalWorld) -> Iterator[Make
         return made[-1]
 
     yield make
-    _destroy(request, made)
+    give_back(request, made, Realm.destroy)
 
 
 @pytest.fixture
@@ -130,7 +172,7 @@ def make_guest(
         return guest
 
     yield make
-    _destroy(request, made)
+    give_back(request, made, Realm.destroy)
 
 
 @pytest.fixture
@@ -143,11 +185,3 @@ def realm(make_realm: MakeRealm) -> Realm:
 def guest(make_guest: MakeGuest) -> GuestRealm:
     """A realm with the payload, booted to its first report."""
     return make_guest()
-
-
-def _destroy(request: pytest.FixtureRequest, made: list[Realm]) -> None:
-    """Tear down in reverse order; after a failure the machine is thrown away anyway."""
-    if request.node.stash.get(FAILED, False):
-        return
-    for realm in reversed(made):
-        realm.destroy()

@@ -8,6 +8,7 @@ whose test failed, is stopped, and the next test boots a new one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,14 +47,21 @@ class Running:
             self.pes.add(pe)
 
 
+Boot = Callable[[BuiltStack, Path, str, str], Running]
+"""Starts a machine: stack, folder, name below it, kind of link."""
+
+
 class MachineKeeper:
     """Hands out this worker's machine and decides whether it may be used again."""
 
-    def __init__(self, built: BuiltStack, folder: Path, link_kind: str) -> None:
+    def __init__(
+        self, built: BuiltStack, folder: Path, link_kind: str, boot: Boot | None = None
+    ) -> None:
         self.built = built
         self.folder = folder
         self.link_kind = link_kind
         self.boots = 0
+        self._boot = boot or boot_machine
         self._running: Running | None = None
 
     @property
@@ -64,10 +72,13 @@ class MachineKeeper:
     def acquire(self) -> Running:
         """Return a booted, clean machine."""
         if self._running is None:
-            self._running = self._boot()
+            self.boots += 1
+            name = f"boot-{self.boots}"
+            self._running = self._boot(self.built, self.folder, name, self.link_kind)
         running = self._running
         running.world.pool.begin()
         running.world.ledger.begin()
+        running.link.log.clear()
         return running
 
     def retire(self) -> None:
@@ -96,18 +107,19 @@ class MachineKeeper:
         """End of the session."""
         self.retire()
 
-    def _boot(self) -> Running:
-        self.boots += 1
-        machine = Machine.launch(self.built, self.folder, name=f"boot-{self.boots}")
-        try:
-            link = _link(self.link_kind, machine, self.built)
-            link.hello()
-        except BaseException:
-            machine.stop(soft_s=0)
-            raise
-        ledger = Ledger()
-        link.observers.append(lambda _pe, args, results: ledger.observe(args, results))
-        return Running(machine, link, NormalWorld(link, GranulePool(), ledger))
+
+def boot_machine(built: BuiltStack, folder: Path, name: str, link_kind: str) -> Running:
+    """Launch a machine and wait until the normal world answers; BootFailed if it does not."""
+    machine = Machine.launch(built, folder, name=name)
+    try:
+        link = _link(link_kind, machine, built)
+        link.hello()
+    except BaseException:
+        machine.stop(soft_s=0)
+        raise
+    ledger = Ledger()
+    link.observers.append(lambda _pe, args, results: ledger.observe(args, results))
+    return Running(machine, link, NormalWorld(link, GranulePool(), ledger))
 
 
 def _link(kind: str, machine: Machine, built: BuiltStack) -> Link:

@@ -13,11 +13,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from harness.plugin.fixtures import FAILED, MakeRealm
+from harness.plugin.fixtures import MakeRealm, give_back
 from harness.plugin.session import cca_session
 from harness.realm import NormalWorld, Realm, RealmConfig, RealmDraft, RecDraft, Zoo
 from harness.stack import BuiltStack, build_stack, load_stack
@@ -32,8 +32,7 @@ def zoo(request: pytest.FixtureRequest, ns: NormalWorld) -> Iterator[Zoo]:
     """A realm with one granule in every state; afterwards each must still be in it."""
     filled = Zoo.fill(ns)
     yield filled
-    if not request.node.stash.get(FAILED, False):
-        filled.give_back()
+    give_back(request, [filled], Zoo.give_back)
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def make_draft(request: pytest.FixtureRequest, ns: NormalWorld) -> Iterator[Make
         return made[-1]
 
     yield make
-    _give_back(request, made)
+    give_back(request, made, RealmDraft.give_back)
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def make_rec_draft(
         return made[-1]
 
     yield make
-    _give_back(request, made)
+    give_back(request, made, RecDraft.give_back)
 
 
 @pytest.fixture
@@ -86,10 +85,3 @@ def stack_with(request: pytest.FixtureRequest) -> StackWith:
         return build_stack(load_stack(cca.stack_name, [*cca.overrides, *overrides]))
 
     return build
-
-
-def _give_back(request: pytest.FixtureRequest, made: Sequence[RealmDraft | RecDraft]) -> None:
-    """In reverse order; after a failure the machine is thrown away anyway."""
-    if not request.node.stash.get(FAILED, False):
-        for draft in reversed(made):
-            draft.give_back()

@@ -12,9 +12,9 @@ import pytest
 from harness import rmi
 from harness.artifacts import write_failure
 from harness.errors import HarnessError
-from harness.link import Link
+from harness.link.protocol import OP_SMC
 from harness.machine import Machine
-from harness.plugin.fixtures import FAILED, RUNNING
+from harness.plugin.fixtures import RUNNING
 from harness.plugin.keeper import Running
 from harness.plugin.session import cca_session
 
@@ -35,12 +35,30 @@ def pytest_runtest_makereport(
     """Add the project's own section to a failed phase."""
     report = yield
     if report.failed:
-        item.stash[FAILED] = True
         running = item.stash.get(RUNNING, None)
-        error = call.excinfo.value if call.excinfo else None
+        error = _cause(call.excinfo.value if call.excinfo else None)
         if running is not None or isinstance(error, HarnessError):
-            report.sections.append(("cca", _explain(item, report, error, running)))
+            report.sections.append(("cca", _section(item, report, error, running)))
     return report
+
+
+def _cause(error: BaseException | None) -> BaseException | None:
+    """The first of several errors that came up while a test was torn down."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _section(
+    item: pytest.Item,
+    report: pytest.TestReport,
+    error: BaseException | None,
+    running: Running | None,
+) -> str:
+    try:
+        return _explain(item, report, error, running)
+    except HarnessError as problem:
+        return f"this section could not be made: {problem}"
 
 
 def _explain(
@@ -73,7 +91,7 @@ def _explain(
 def _machine_facts(running: Running) -> dict[str, object]:
     machine = running.machine
     return {
-        "last_calls": running.link.last_calls(_LAST_CALLS),
+        "last_calls": _calls(running)[-_LAST_CALLS:],
         "first_alarm": str(machine.alarms.first) if machine.alarms.first else None,
         "qemu_status": machine.exit_status,
         "command": machine.command,
@@ -85,15 +103,23 @@ def _machine_facts(running: Running) -> dict[str, object]:
 
 def _keep_evidence(folder: Path, running: Running) -> None:
     """The whole call log, and a pointer to the machine's transcripts."""
-    calls = _all_calls(running.link)
-    (folder / "calls.txt").write_text("\n".join(calls) + "\n", encoding="utf-8")
+    text = "\n".join(_calls(running)) + "\n"
+    (folder / "calls.txt").write_text(text, encoding="utf-8")
     link = folder / "machine"
     if not link.is_symlink():
         link.symlink_to(running.machine.folder)
 
 
-def _all_calls(link: Link) -> list[str]:
-    return link.last_calls(len(link.log))
+def _calls(running: Running) -> list[str]:
+    """The calls of the test that are still known, SMCs numbered as the ledger numbers them."""
+    number = running.world.ledger.calls
+    lines: list[str] = []
+    for entry in reversed(running.link.log):
+        mark = ""
+        if entry.op == OP_SMC:
+            mark, number = f"#{number}", number - 1
+        lines.append(f"{mark:>5} {entry}")
+    return lines[::-1]
 
 
 def _symbols(machine: Machine) -> list[str]:

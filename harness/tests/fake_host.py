@@ -11,6 +11,7 @@ from harness.deadline import Deadline
 from harness.link import Link, Reply, Ticket
 from harness.link.protocol import (
     OP_CPU_ON,
+    OP_FILL,
     OP_PROBE,
     OP_READ_BLOCK,
     OP_SMC,
@@ -89,6 +90,9 @@ class FakeHost(Link):
             return self._read(*args)
         if op == OP_WRITE_BLOCK:
             return self._write(args[0], data)
+        if op == OP_FILL:
+            pa, size_bytes, byte = args
+            return self._write(pa, bytes([byte]) * size_bytes)
         if op == OP_WRITE:
             pa, width_bytes, value = args
             return self._write(pa, value.to_bytes(width_bytes, "little"))
@@ -134,8 +138,9 @@ class FakeHost(Link):
         granule, offset = pa & -GRANULE_BYTES, pa % GRANULE_BYTES
         if granule in self.delegated:
             return Reply(STATUS_ABORT, (0,) * 8, esr=0x9600_0068, far=pa)
-        self.memory[granule][offset : offset + len(data)] = data
-        return _reply()
+        here, beyond = data[: GRANULE_BYTES - offset], data[GRANULE_BYTES - offset :]
+        self.memory[granule][offset : offset + len(here)] = here
+        return self._write(granule + GRANULE_BYTES, beyond) if beyond else _reply()
 
     def exits(self, *areas: bytes) -> Answer:
         """An answer for RMI_REC_ENTER that stores the exit areas, one after the other."""
