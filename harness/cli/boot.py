@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``cca boot``: a person's session on a stack, all consoles shown, Ctrl-] ends it."""
+"""``cca boot``: a person's session on a stack, all consoles shown, Ctrl-] ends it.
+
+Input that is not a terminal is taken as a script: ``printf 'version\\n' | cca boot``.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,26 @@ import argparse
 import contextlib
 import os
 import select
+import signal
 import sys
 import termios
+import time
 import tty
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from harness.cli.main import add_stack_arguments
+from harness.errors import MachineDied
 
 if TYPE_CHECKING:
-    from harness.console import Console
+    from harness.cli.session import Screen, Typist
     from harness.machine import Machine
 
 HELP = "boot a stack and talk to it: consoles on this terminal, Ctrl-] ends"
-ESCAPE = b"\x1d"
-_POLL_S = 0.05
+_POLL_S = 0.02
+_DRAIN_S = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,71 +39,103 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Boot, connect keyboard and consoles, stop."""
+    """Boot, connect input and consoles, stop. Raises MachineDied when QEMU fails."""
     from harness.artifacts import RunFolder
+    from harness.cli.session import Keyboard, Screen, Script
+    from harness.cli.show import make_progress
     from harness.machine import Machine
-    from harness.stack import Progress, build_stack, load_stack
+    from harness.stack import build_stack, load_stack
 
-    built = build_stack(load_stack(args.stack, args.overrides), progress=Progress())
+    with make_progress() as progress:
+        built = build_stack(load_stack(args.stack, args.overrides), progress=progress)
     folder = RunFolder.create(args.runs)
-    with Machine.launch(built, folder.path) as machine:
-        print(f"cca: {built.name} runs; Ctrl-] ends; transcripts in {machine.folder}", flush=True)
+    with _signals_unwind(), Machine.launch(built, folder.path) as machine:
+        screen = Screen(machine.consoles, sys.stdout.buffer)
+        typist: Typist
+        if sys.stdin.isatty():
+            typist = Keyboard(machine.consoles["ns"], screen.note)
+        else:
+            typist = Script(machine.consoles["ns"])
+        screen.note(f"{built.name} boots; Ctrl-] ends; transcripts in {machine.folder}")
         with _raw_keyboard():
-            ended = _converse(machine)
-        print(f"\ncca: {ended}", flush=True)
+            try:
+                ended = _converse(machine, screen, typist)
+            finally:
+                _drain(machine)
+                screen.finish()
+        if alarm := machine.alarms.first:
+            screen.note(f"alarm: {alarm}")
+        screen.note(ended)
     return 0
 
 
-def _converse(machine: Machine) -> str:
-    """Copy bytes both ways until the person, the input or the machine ends it."""
-    views = [_View(name, console) for name, console in machine.consoles.items()]
-    keyboard = sys.stdin.fileno()
-    while True:
-        readable = select.select([keyboard], [], [], _POLL_S)[0]
-        for view in views:
-            view.show()
-        if readable:
-            typed = os.read(keyboard, 4096)
-            before, escape, _ = typed.partition(ESCAPE)
-            if before:
-                machine.consoles["ns"].send(before)
-            if escape:
-                return "ended by Ctrl-]"
-            if not typed:
-                return "end of input"
-        if not machine.alive:
-            for view in views:
-                view.show()
-            return f"QEMU ended: status {machine.exit_status}"
+def _converse(machine: Machine, screen: Screen, typist: Typist) -> str:
+    """Pass input and output on until one side ends; return why."""
+    source = sys.stdin.fileno()
+    while machine.alive:
+        if _readable(source, typist):
+            typist.take(_read(source))
+        typist.hear(screen.update())
+        if typist.ended:
+            return typist.ended
+    return _machine_ended(machine)
 
 
-class _View:
-    """Shows what a console's transcript has gained; other than ``ns``, line by line with name."""
-
-    def __init__(self, name: str, console: Console) -> None:
-        self._name = name
-        self._path = console.transcript.path
-        self._offset = 0
-        self._line = b""
-
-    def show(self) -> None:
-        """Write what is new to the terminal."""
-        with self._path.open("rb") as transcript:
-            transcript.seek(self._offset)
-            data = transcript.read()
-        self._offset += len(data)
-        if self._name == "ns":
-            _write(data)
-            return
-        *lines, self._line = (self._line + data).split(b"\n")
-        for line in lines:
-            _write(f"[{self._name}] ".encode() + line.rstrip(b"\r") + b"\r\n")
+def _readable(source: int, typist: Typist) -> bool:
+    """Wait a moment; tell whether there is input that the typist wants."""
+    if typist.wants_input:
+        return bool(select.select([source], [], [], _POLL_S)[0])
+    time.sleep(_POLL_S)
+    return False
 
 
-def _write(data: bytes) -> None:
-    if data:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+def _read(source: int) -> bytes:
+    """Read input; nothing when it has ended or its terminal is gone."""
+    try:
+        return os.read(source, 4096)
+    except OSError:
+        return b""
+
+
+def _machine_ended(machine: Machine) -> str:
+    """Return how QEMU ended by itself; a failure is an error. Raises MachineDied."""
+    from harness.machine.process import describe_status
+
+    status = machine.exit_status
+    if status == 0:
+        return "the machine has switched itself off"
+    output = machine.output_tail()
+    raise MachineDied(
+        f"QEMU is gone: {describe_status(status)}"
+        + (f"\nits output:\n{output}" if output else "")
+        + f"\ntranscripts: {machine.folder}",
+        hint=f"boot the same by hand: {machine.folder / 'qemu.sh'}",
+    )
+
+
+def _drain(machine: Machine) -> None:
+    """Let the transcripts take what the consoles still have; then nothing more comes."""
+    end_s = time.monotonic() + _DRAIN_S
+    while not machine.alive and time.monotonic() < end_s:
+        if all(console.closed for console in machine.consoles.values()):
+            break
+        time.sleep(_POLL_S)
+    machine.stop()
+
+
+@contextlib.contextmanager
+def _signals_unwind() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP end the session as an exception, so that all is undone."""
+
+    def unwind(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, unwind) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -106,12 +145,13 @@ def _raw_keyboard() -> Iterator[None]:
         yield
         return
     before = termios.tcgetattr(sys.stdin)
-    tty.setraw(sys.stdin, termios.TCSADRAIN)
-    # Output keeps its newline translation, so that log lines start in the first column.
-    mode = termios.tcgetattr(sys.stdin)
-    mode[1] |= termios.OPOST
-    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, mode)
     try:
+        tty.setraw(sys.stdin, termios.TCSADRAIN)
+        # Output keeps its newline translation, so that log lines start in the first column.
+        mode = termios.tcgetattr(sys.stdin)
+        mode[1] |= termios.OPOST
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, mode)
         yield
     finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        with contextlib.suppress(termios.error):  # a terminal that is gone needs nothing
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
