@@ -58,6 +58,16 @@ def test_params_must_lie_in_the_normal_world(realm_draft: RealmDraft, zoo: Zoo, 
     assert realm_draft.create(params_ptr=params) == Fails(refusal("params", kind, state="pas"))
 
 
+@pytest.mark.parametrize("offset_bytes", [1, 8, 0x800])
+def test_valid_params_must_be_aligned(
+    ns: NormalWorld, realm_draft: RealmDraft, offset_bytes: int
+) -> None:
+    """RMI_REALM_CREATE, params_align: nothing is wrong but the address (RDC-01)."""
+    area = ns.page(count=2)
+    ns.write(area + offset_bytes, ns.read(realm_draft.params(), GRANULE_BYTES))
+    assert realm_draft.create(params_ptr=area + offset_bytes) == Fails("params_align")
+
+
 @pytest.mark.parametrize("kind", [k for k in kinds_but("delegated") if k != "misaligned"])
 def test_root_tables_must_be_delegated_granules(zoo: Zoo, make_draft: MakeDraft, kind: str) -> None:
     """RMI_REALM_CREATE, rtt_state (RDC-27): one root table, so that no alignment is in the way."""
@@ -98,13 +108,13 @@ NOT_VALID: list[tuple[str, int]] = [
     ("hash_algo", 2),
     ("hash_algo", 0xFF),
     ("s2sz", 0),
-    ("s2sz", 31),
     ("num_bps", 0),
     ("num_wps", 0),
     ("rtt_level_start", -1),
     ("rtt_level_start", 3),
     ("rtt_level_start", 4),
     ("rtt_level_start", 1 << 32 | 1),
+    ("rtt_level_start", 1 << 63),
     ("rtt_num_start", 0),
 ]
 
@@ -113,6 +123,13 @@ NOT_VALID: list[tuple[str, int]] = [
 def test_parameters_must_be_valid(realm_draft: RealmDraft, field: str, value: int) -> None:
     """RMI_REALM_CREATE, params_valid (RDC-06, RDC-07, RDC-12, RDC-13, RDC-26)."""
     assert realm_draft.create(**{field: value}) == Fails("params_valid")
+
+
+@pytest.mark.parametrize(("s2sz", "count"), [(31, 2), (30, 1), (25, 1)])
+def test_an_ipa_width_below_32_is_refused(realm_draft: RealmDraft, s2sz: int, count: int) -> None:
+    """RMI_REALM_CREATE, params_valid: also where the root tables fit the width (RDC-07)."""
+    shape = {"rtt_level_start": 2, "rtt_num_start": count}
+    assert realm_draft.create(s2sz=s2sz, **shape) == Fails("params_valid")
 
 
 def test_a_flag_that_is_not_offered_is_refused(ns: NormalWorld, realm_draft: RealmDraft) -> None:
@@ -134,13 +151,18 @@ def test_no_more_than_the_rmm_offers(
     assert realm_draft.create(**{field: offered + excess}) == Fails("params_supp")
 
 
-@pytest.mark.parametrize("s2sz", [52, 64, 0xFF])
-def test_an_ipa_width_beyond_the_architecture_is_refused(
-    realm_draft: RealmDraft, s2sz: int
-) -> None:
-    """RMI_REALM_CREATE, params_supp: no LPA2, so 48 bits at most (RD-05)."""
-    shape = {"rtt_level_start": 0, "rtt_num_start": 16}
-    assert realm_draft.create(s2sz=s2sz, **shape) == Fails("params_supp")
+@pytest.mark.parametrize(("s2sz", "count"), [(49, 2), (50, 4), (51, 8), (52, 16)])
+def test_an_ipa_width_above_48_is_refused(make_draft: MakeDraft, s2sz: int, count: int) -> None:
+    """RMI_REALM_CREATE, params_supp: no LPA2; also where the root tables fit the width (RD-05)."""
+    draft = make_draft(root_granules=count)
+    shape = {"rtt_level_start": 0, "rtt_num_start": count}
+    assert draft.create(s2sz=s2sz, **shape) == Fails("params_supp")
+
+
+def test_a_start_level_of_lpa2_is_refused(make_draft: MakeDraft) -> None:
+    """RMI_REALM_CREATE, params_valid: level -1 for 48 bits (RD-04)."""
+    draft = make_draft(RealmConfig(ipa_width=48, start_level=0))
+    assert draft.create(rtt_level_start=-1) == Fails("params_valid")
 
 
 @pytest.mark.parametrize("field", ["num_bps", "num_wps"])

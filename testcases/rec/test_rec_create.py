@@ -39,6 +39,14 @@ def test_params_must_lie_in_the_normal_world(rec_draft: RecDraft, zoo: Zoo, kind
     assert rec_draft.create(params_ptr=params) == Fails(refusal("params", kind, state="pas"))
 
 
+@pytest.mark.parametrize("offset_bytes", [1, 8, 0x800])
+def test_valid_params_must_be_aligned(rec_draft: RecDraft, offset_bytes: int) -> None:
+    """RMI_REC_CREATE, params_align: nothing is wrong but the address (RECC-01)."""
+    area = rec_draft.world.page(count=2)
+    rec_draft.world.write(area + offset_bytes, rec_draft.params())
+    assert rec_draft.create(params_ptr=area + offset_bytes) == Fails("params_align")
+
+
 @pytest.mark.parametrize("kind", kinds_but("delegated"))
 def test_rec_must_be_a_delegated_granule(rec_draft: RecDraft, zoo: Zoo, kind: str) -> None:
     """RMI_REC_CREATE, rec_align, rec_bound, rec_state (RECC-06..13)."""

@@ -58,9 +58,11 @@ def test_an_index_is_used_up_for_good(make_rec_draft: MakeRecDraft, realm: Realm
     """RMI_REC_DESTROY does not give the index back; the next one is still wanted."""
     realm.add_rec()
     realm.recs.pop().destroy()
-    draft = make_rec_draft(realm)
-    assert draft.create(mpidr=mpidr_of_index(0)) == Fails("mpidr_index")
-    assert draft.create(mpidr=mpidr_of_index(1)) == Succeeds()
+    first, second = make_rec_draft(realm), make_rec_draft(realm)
+    assert first.create(mpidr=mpidr_of_index(0)) == Fails("mpidr_index")
+    assert first.create(mpidr=mpidr_of_index(1)) == Succeeds()
+    assert second.create(mpidr=mpidr_of_index(1)) == Fails("mpidr_index")
+    assert second.create(mpidr=mpidr_of_index(2)) == Succeeds()
 
 
 def test_two_realms_count_by_themselves(
