@@ -7,14 +7,15 @@ import pytest
 
 from harness.link import Pending
 from harness.plugin.fixtures import MakeGuest
-from harness.realm import GuestRealm, IrqExit, NormalWorld
-from harness.rmi import Fails, Succeeds
+from harness.realm import DataAbort, GuestRealm, IrqExit, NormalWorld, entry_bytes
+from harness.rmi import Fails, Ripas, Succeeds
 from harness.types import GRANULE_BYTES, Ipa, Pa
 
 pytestmark = [pytest.mark.realm, pytest.mark.requires("realms")]
 
 HEAP = Ipa(1 << 30)
 SHARED = Ipa(1 << 39)
+BLOCK_BYTES = entry_bytes(2)
 TICKS_LONG = 1 << 40
 KICK = 5
 
@@ -117,25 +118,80 @@ def test_host_works_on_the_realm_while_it_runs(spinning: Spinning) -> None:
     assert spinning.stop() == 1
 
 
-def test_page_shared_while_the_realm_spins_can_be_unmapped(spinning: Spinning) -> None:
+def test_shared_page_is_unmapped_under_a_running_realm(spinning: Spinning) -> None:
     """RMI_RTT_UNMAP_UNPROTECTED reaches the TLB of the PE that runs the REC."""
     realm = spinning.guest.realm
     assert realm.rmi.rtt_unmap_unprotected(realm.rd, SHARED, 3) == Succeeds()
-    seen = spinning.guest.guest.collect(spinning.running)
-    assert seen.describe().startswith("DataAbort")
+    assert isinstance(spinning.guest.guest.collect(spinning.running), DataAbort)
 
 
-def test_two_recs_of_a_realm_see_each_other(make_guest: MakeGuest, second_pe: int) -> None:
-    """REC 0 waits on one PE for what REC 1 writes on another, in protected memory."""
+def test_table_is_destroyed_under_a_running_realm(spinning: Spinning) -> None:
+    """RMI_RTT_DESTROY of a table of shared pages reaches the other PE's TLB."""
+    realm = spinning.guest.realm
+    table = realm.rmi.rtt_destroy(realm.rd, SHARED, 3).require().rtt
+    assert isinstance(spinning.guest.guest.collect(spinning.running), DataAbort)
+    realm.world.undelegate(table)
+
+
+@pytest.fixture
+def with_page(make_guest: MakeGuest) -> GuestRealm:
+    """A realm with two RECs, both on, and a page at HEAP that is not zero."""
     guest = make_guest(activate=False, recs=2)
-    guest.realm.map_data(HEAP, b"")
+    guest.realm.map_data(HEAP, b"\x01")
     guest.start()
-    second = guest.power_on(1)
-    guest.guest.pe = second_pe
-    waiting = guest.guest.start("SPIN_UNTIL", HEAP, 0xCCA, TICKS_LONG)
+    guest.power_on(1)
+    return guest
+
+
+def spin_on_heap(guest: GuestRealm, pe: int, until: int) -> Pending[tuple[int, ...]]:
+    """Let REC 0 run on another PE and look at HEAP again and again."""
+    guest.guest.pe = pe
+    running = guest.guest.start("SPIN_UNTIL", HEAP, until, TICKS_LONG)
     guest.realm.wait_running(guest.rec)
-    assert second.write(HEAP, 0xCCA).ok
-    assert guest.guest.finish(guest.guest.collect(waiting)).values[:2] == (1, 0xCCA)
+    return running
+
+
+def test_data_is_destroyed_under_a_running_realm(with_page: GuestRealm, second_pe: int) -> None:
+    """RMI_DATA_DESTROY: the page can be given away only when no TLB knows it any more."""
+    running = spin_on_heap(with_page, second_pe, until=0)
+    with_page.realm.unmap_data(HEAP)
+    seen = with_page.guest.collect(running)
+    assert isinstance(seen, DataAbort)
+    assert seen.ipa == HEAP
+
+
+def test_memory_is_emptied_under_a_running_rec(with_page: GuestRealm, second_pe: int) -> None:
+    """REC 1 gives a page up that REC 0 uses: a SEA there, and its load does not happen."""
+    running = spin_on_heap(with_page, second_pe, until=0)
+    second = with_page.guests[1]
+    top = HEAP + GRANULE_BYTES
+    second.submit_smc("RSI_IPA_STATE_SET", HEAP, top, Ripas.EMPTY, 0)
+    with_page.realm.tables.set_ripas(second.rec.pa, HEAP, top)
+    second.finish_smc("RSI_IPA_STATE_SET").require()
+    assert with_page.guest.finish(with_page.guest.collect(running)).is_external_abort
+
+
+def test_two_recs_see_each_others_writes(with_page: GuestRealm, second_pe: int) -> None:
+    """REC 0 waits on one PE for what REC 1 writes on another, in protected memory."""
+    running = spin_on_heap(with_page, second_pe, until=0xCCA)
+    assert with_page.guests[1].write(HEAP, 0xCCA).ok
+    report = with_page.guest.finish(with_page.guest.collect(running))
+    assert report.values[:2] == (1, 0xCCA)
+
+
+def test_block_is_unfolded_under_a_running_realm(
+    make_guest: MakeGuest, ns: NormalWorld, second_pe: int
+) -> None:
+    """RMI_RTT_CREATE over a shared block does not disturb a realm that uses it."""
+    guest = make_guest()
+    block = ns.page(count=BLOCK_BYTES // GRANULE_BYTES, align_bytes=BLOCK_BYTES)
+    guest.realm.tables.map_unprotected(SHARED, block, level=2)
+    guest.guest.pe = second_pe
+    running = guest.guest.start("SPIN_UNTIL", SHARED, 1, TICKS_LONG)
+    guest.realm.wait_running(guest.rec)
+    guest.realm.tables.create(SHARED, 3)
+    ns.poke(block, 1)
+    assert guest.guest.finish(guest.guest.collect(running)).value == 1
 
 
 def test_two_realms_run_at_once(make_guest: MakeGuest, spinning: Spinning) -> None:

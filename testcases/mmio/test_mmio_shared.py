@@ -77,6 +77,16 @@ def test_unmapped_block_exits_again(guest: GuestRealm, ns: NormalWorld) -> None:
     assert isinstance(guest.guest.submit("READ", SHARED + GRANULE_BYTES, 8), DataAbort)
 
 
+def test_destroyed_table_takes_its_mappings_away(guest: GuestRealm) -> None:
+    """RMI_RTT_DESTROY of a table of shared pages: they are not live, but no longer accessible."""
+    realm = guest.realm
+    realm.share_page(SHARED)
+    assert guest.guest.read(SHARED).ok
+    table = realm.rmi.rtt_destroy(realm.rd, SHARED, 3).require().rtt
+    realm.world.undelegate(table)
+    assert isinstance(guest.guest.submit("READ", SHARED, 8), DataAbort)
+
+
 def test_page_mapped_during_an_exit_completes_the_access(
     guest: GuestRealm, ns: NormalWorld
 ) -> None:
