@@ -5,7 +5,8 @@
 #   COMMON   the sources of images/common that it wants, e.g. "uart.c print.c mem.c"
 #   LDS      its linker script (run through the preprocessor)
 #   SUFFIX   of the raw image: bin or img
-# and is called with O=<output directory> ABI=<directory of cca_abi.h> CROSS_COMPILE=<prefix>.
+# and is called with O=<output directory> ABI=<directory of cca_abi.h> CROSS_COMPILE=<prefix>;
+# V=1 shows whole commands.
 
 ifeq ($(O),)
 $(error O=<output directory> is missing)
@@ -34,27 +35,37 @@ ASFLAGS := $(FLAGS)
 LDFLAGS := -nostdlib -no-pie -static -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	-Wl,--fatal-warnings -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments
 
+# $(call short,CC,main.c) stands before a command and prints a line in its place.
+ifeq ($(V),1)
+short =
+else
+short = @printf '  %-7s %s\n' $(1) $(2);
+endif
+
+tool = $(if $(filter %.S,$(1)),AS,CC)
+compile = $(CC) $(if $(filter %.S,$<),$(ASFLAGS),$(CFLAGS)) -MMD -MP -c -o $@ $<
+
 OBJS := $(patsubst %,$(OBJ)/%.o,$(SRCS)) $(patsubst %,$(OBJ)/common/%.o,$(COMMON))
 
 all: $(O)/$(NAME).$(SUFFIX)
 
 $(O)/$(NAME).$(SUFFIX): $(O)/$(NAME).elf
-	$(OBJCOPY) -O binary $< $@
+	$(call short,OBJCOPY,$(@F))$(OBJCOPY) -O binary $< $@
 
 $(O)/$(NAME).elf: $(OBJS) $(OBJ)/image.lds
-	$(CC) $(LDFLAGS) -T $(OBJ)/image.lds -o $@ $(OBJS)
+	$(call short,LD,$(@F))$(CC) $(LDFLAGS) -T $(OBJ)/image.lds -o $@ $(OBJS)
 
 $(OBJ)/image.lds: $(LDS)
 	@mkdir -p $(@D)
-	$(CC) $(ASFLAGS) -MMD -MT $@ -MF $@.d -E -P -x assembler-with-cpp -o $@ $<
+	$(call short,CPP,$<)$(CC) $(ASFLAGS) -MMD -MT $@ -MF $@.d -E -P -x assembler-with-cpp -o $@ $<
 
 $(OBJ)/common/%.o: $(IMAGES)/common/%
 	@mkdir -p $(@D)
-	$(CC) $(if $(filter %.S,$<),$(ASFLAGS),$(CFLAGS)) -MMD -MP -c -o $@ $<
+	$(call short,$(call tool,$<),common/$*)$(compile)
 
 $(OBJ)/%.o: %
 	@mkdir -p $(@D)
-	$(CC) $(if $(filter %.S,$<),$(ASFLAGS),$(CFLAGS)) -MMD -MP -c -o $@ $<
+	$(call short,$(call tool,$<),$<)$(compile)
 
 clean:
 	rm -rf $(OBJ) $(O)/$(NAME).elf $(O)/$(NAME).$(SUFFIX)
