@@ -46,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     from harness.machine import Machine
     from harness.stack import build_stack, load_stack
 
+    if sys.stdin is None:  # closed by whoever started us; its number must not be used again
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
     with make_progress() as progress:
         built = build_stack(load_stack(args.stack, args.overrides), progress=progress)
     folder = RunFolder.create(args.runs)
