@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -13,7 +14,11 @@ from pathlib import Path
 
 from harness.errors import BuildError
 
-TAIL_LINES = 15
+EXCERPT_LINES = 12
+EXCERPT_COLUMNS = 200
+_ERROR = re.compile(r"(?<!-W)error(?!\w*\.\w)", re.IGNORECASE)
+"""A complaint; neither an option such as -Werror nor a file such as error.c."""
+
 DEFAULT_TIMEOUT_S = 3600.0
 
 
@@ -75,14 +80,33 @@ def _failure(
     with log.open("rb") as file:
         file.seek(start)
         lines = file.read().decode(errors="replace").splitlines()
-    tail = "\n".join(f"  | {line}" for line in lines[-TAIL_LINES:]) or "  | (no output)"
+    shown = "\n".join(f"  | {line}" for line in _excerpt(lines)) or "  | (no output)"
     ended = f"exit status {status}" if status is not None else f"killed after {timeout_s:g} s"
     if status is not None and status < 0:
         ended = f"killed by signal {-status} ({signal.Signals(-status).name})"
     return BuildError(
-        f"{what}: build failed, {ended}\n  command: {shlex.join(argv)}\n  log: {log}\n{tail}",
+        f"{what}: build failed, {ended}\n  command: {shlex.join(argv)}\n  log: {log}\n{shown}",
         hint=_hint(lines),
     )
+
+
+def _excerpt(lines: Sequence[str]) -> list[str]:
+    """Pick the first lines with an error and fill up with the last ones; "…" is what lies between.
+
+    A compiler's first complaint is the cause; with parallel jobs it is seldom at the end.
+    """
+    errors = [n for n, line in enumerate(lines) if _ERROR.search(line)][: EXCERPT_LINES // 2]
+    last = [n for n in reversed(range(len(lines))) if n not in errors]
+    chosen = sorted(errors + last[: EXCERPT_LINES - len(errors)])
+    shown: list[str] = []
+    for before, number in zip([-1, *chosen], chosen, strict=False):
+        shown += ["…"] if shown and number > before + 1 else []
+        shown.append(_cut(lines[number]))
+    return shown
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= EXCERPT_COLUMNS else f"{line[: EXCERPT_COLUMNS - 1]}…"
 
 
 def _hint(lines: Sequence[str]) -> str:
