@@ -21,6 +21,7 @@ from harness.plugin.fixtures import MakeRealm, give_back
 from harness.plugin.session import cca_session
 from harness.realm import NormalWorld, Realm, RealmConfig, RealmDraft, RecDraft, Zoo
 from harness.stack import BuiltStack, build_stack, load_stack
+from harness.stack.overrides import split_override
 
 MakeDraft = Callable[..., RealmDraft]
 MakeRecDraft = Callable[[Realm], RecDraft]
@@ -78,10 +79,15 @@ def rec_draft(make_rec_draft: MakeRecDraft, realm: Realm) -> RecDraft:
 
 @pytest.fixture
 def stack_with(request: pytest.FixtureRequest) -> StackWith:
-    """Build this run's stack with further settings, as ``--set`` takes them."""
+    """Build this run's stack with other settings, as ``--set`` takes them.
+
+    A component that is set here loses what the command line says about it.
+    """
     cca = cca_session(request.config)
 
     def build(*overrides: str) -> BuiltStack:
-        return build_stack(load_stack(cca.stack_name, [*cca.overrides, *overrides]))
+        ours = {split_override(text)[0] for text in overrides}
+        kept = [text for text in cca.overrides if split_override(text)[0] not in ours]
+        return build_stack(load_stack(cca.stack_name, [*kept, *overrides]))
 
     return build
