@@ -64,6 +64,11 @@ def smc(imm: int = 0) -> int:
     return 0xD4000003 | imm << 5
 
 
+def dc_zva(rt: int) -> int:
+    """``DC ZVA, Xt``: zero a block of memory, an abort of which has no syndrome."""
+    return 0xD50B7420 | rt
+
+
 def rdvl(rt: int) -> int:
     """``RDVL Xt, #1``: an SVE instruction, UNDEFINED where SVE is."""
     return 0x04BF5000 | 1 << 5 | rt

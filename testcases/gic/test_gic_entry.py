@@ -148,6 +148,18 @@ def test_end_of_interrupt_maintenance(guest: GuestRealm) -> None:
     assert seen.number("gicv3_misr") & MISR.bits("EOI").mask
 
 
+def test_end_of_interrupt_not_listed_maintenance(guest: GuestRealm) -> None:
+    """LRENPIE: the host is told that an interrupt in no list register ended (GIC-05)."""
+    guest.guest.run("IRQ_SETUP")
+    iar = a64.mrs(0, *ENCODINGS["ICC_IAR1_EL1"])
+    guest.guest.submit_insn(iar, [(0, 0)], gicv3_lrs=[list_register(40)])
+    eoir = a64.msr(0, *ENCODINGS["ICC_EOIR1_EL1"])
+    hcr = HCR.bits("LRENPIE").mask
+    seen = guest.guest.submit_insn(eoir, [(0, 40)], gicv3_hcr=hcr)
+    assert isinstance(seen, IrqExit)
+    assert seen.number("gicv3_misr") & MISR.bits("LRENP").mask
+
+
 def test_end_of_interrupts_not_listed_is_counted(guest: GuestRealm) -> None:
     """EOIcount: an active interrupt that is in no list register ends (GIC-08)."""
     guest.guest.run("IRQ_SETUP")

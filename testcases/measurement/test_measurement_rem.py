@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import pytest
 
+from harness.abi import tables
 from harness.plugin.fixtures import MakeGuest
-from harness.realm import GuestRealm
+from harness.realm import GuestRealm, Measurements
 from harness.rmi import Fails, HashAlgo, Succeeds, measurement_bytes
-from harness.types import MASK64
+from harness.types import GRANULE_BYTES, MASK64
 
 pytestmark = [pytest.mark.realm, pytest.mark.requires("realms")]
 
@@ -102,6 +103,28 @@ def test_rems_of_two_realms_are_kept_apart(make_guest: MakeGuest) -> None:
     one, other = make_guest(), make_guest()
     extend(one, 1, VALUE)
     assert rems(other) == [bytes(64)] * 4
+
+
+def test_extensions_on_two_pes_come_one_after_the_other(
+    make_guest: MakeGuest, second_pe: int
+) -> None:
+    """Whichever REC is first, the REM is one of the two chains (MEAS-06)."""
+    guest = make_guest(recs=2)
+    second = guest.power_on(1)
+    second.pe = second_pe
+    fid = tables().command("RSI_MEASUREMENT_EXTEND").fid
+    running = second.start("SMC", fid, 1, 8, 2)
+    guest.guest.rsi.call("RSI_MEASUREMENT_EXTEND", 1, 8, 1).require()
+    second.finish(second.collect(running))
+    assert read(guest, 1) in [chain(guest, order) for order in ((1, 2), (2, 1))]
+
+
+def chain(guest: GuestRealm, words: tuple[int, ...]) -> bytes:
+    """A REM after extensions by some 8-byte words."""
+    computed = Measurements(guest.realm.config.hash_algo, bytes(GRANULE_BYTES))
+    for word in words:
+        computed.extend_rem(1, word.to_bytes(8, "little"))
+    return computed.rems[0]
 
 
 def test_recs_of_a_realm_share_the_rems(make_guest: MakeGuest) -> None:

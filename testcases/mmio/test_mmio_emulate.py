@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from harness.realm import DataAbort, Exit, GuestRealm, NormalWorld, Reentry, a64
+from harness.realm import DataAbort, Exit, GuestRealm, IrqExit, NormalWorld, Reentry, a64
 from harness.realm.exits import EC_DATA_ABORT
 from harness.rmi import EnterFlags
 from harness.types import MASK64, Ipa
@@ -225,6 +225,17 @@ def test_injected_abort_leaves_the_target_register(guest: GuestRealm) -> None:
     loaded(guest, LOADS[3])
     report = guest.guest.finish(guest.guest.resume(Reentry(EnterFlags.INJECT_SEA, (HOST_VALUE,))))
     assert (report.values[1], report.values[3]) == (0x5A, 0)
+
+
+def test_emulated_value_survives_an_interrupt(guest: GuestRealm, ns: NormalWorld) -> None:
+    """The entry that carries the value is interrupted at once: the load has happened (MMIO-12)."""
+    loaded(guest, LOADS[3])
+    ns.link.timer(1)
+    seen = guest.guest.resume(Reentry(EMULATE, (HOST_VALUE,)))
+    ns.link.timer(0)
+    assert isinstance(seen, IrqExit)
+    report = guest.guest.finish(guest.guest.resume())
+    assert (report.values[1], report.values[3]) == (HOST_VALUE, 1 << 2)
 
 
 def test_many_emulated_accesses_in_a_row(guest: GuestRealm) -> None:

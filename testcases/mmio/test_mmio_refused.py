@@ -44,8 +44,14 @@ def post_index(guest: GuestRealm) -> Exit:
     return guest.guest.submit_insn(a64.load_post_index(0, BASE, 8), [(BASE, DEVICE)])
 
 
+def zero_block(guest: GuestRealm) -> Exit:
+    return guest.guest.submit_insn(a64.dc_zva(BASE), [(BASE, DEVICE)])
+
+
 NO_SYNDROME = pytest.mark.parametrize(
-    "act", [load_pair, store_pair, post_index], ids=["ldp", "stp", "post-index"]
+    "act",
+    [load_pair, store_pair, post_index, zero_block],
+    ids=["ldp", "stp", "post-index", "dc-zva"],
 )
 Act = Callable[[GuestRealm], Exit]
 

@@ -18,6 +18,7 @@ HEAP = Ipa(1 << 30)
 TOP = Ipa(HEAP + 4 * GRANULE_BYTES)
 DEVICE_PA = 0x0900_0000
 BEYOND_PA = 1 << 52
+RESERVED_FLAG = 1 << 1
 
 
 @pytest.fixture
@@ -135,11 +136,25 @@ def test_without_a_request_every_range_is_refused(guest: GuestRealm) -> None:
         ("rgn_bound", (1 << 39, (1 << 39) + entry_bytes(3), Ripas.EMPTY)),
         ("ripas_valid", (HEAP, TOP, Ripas.DESTROYED)),
         ("ripas_valid", (HEAP, TOP, len(Ripas))),
+        ("flags_valid", (HEAP, TOP, Ripas.RAM, RESERVED_FLAG)),
     ],
-    ids=["base", "top", "no-page", "reversed", "border", "unprotected", "destroyed", "unknown"],
+    ids=[
+        "base",
+        "top",
+        "no-page",
+        "reversed",
+        "border",
+        "unprotected",
+        "destroyed",
+        "unknown",
+        "reserved-flag",
+    ],
 )
 def test_request_that_is_none_returns_to_the_realm(
     guest: GuestRealm, condition: str, args: tuple[int, ...]
 ) -> None:
-    """RSI_IPA_STATE_SET checks its arguments without an exit (IPSS-01..05)."""
+    """RSI_IPA_STATE_SET checks its arguments without an exit (IPSS-01..05).
+
+    Whether a reserved flag is refused the table calls uncertain (TF-RMM ignores it).
+    """
     assert guest.guest.rsi.call("RSI_IPA_STATE_SET", *args) == Fails(condition)
