@@ -45,7 +45,7 @@ def pytest_runtest_makereport(
 def _cause(error: BaseException | None) -> BaseException | None:
     """The first of several errors that came up while a test was torn down."""
     while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+        error = error.exceptions[-1]  # pytest lists the last one first
     return error
 
 

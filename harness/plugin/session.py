@@ -82,6 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION] = CcaSession(config)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker where the run's folder is."""
     node.workerinput[_WORKER_FOLDER] = str(cca_session(node.config).run.path)
@@ -94,13 +95,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     cca = cca_session(config)
     try:
-        cca.run.note(
-            command=sys.argv,
-            stack=cca.stack.name,
-            overrides=cca.overrides,
-            versions=dict(cca.built.versions),
-            stack_hash=cca.built.hash,
-        )
+        facts = {
+            "command": sys.argv,
+            "stack": cca.stack.name,
+            "overrides": cca.overrides,
+            "versions": dict(cca.built.versions),
+            "stack_hash": cca.built.hash,
+        }
+        cca.run.note(**facts)  # a stack that cannot be built leaves no folder
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from None
 
