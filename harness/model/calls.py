@@ -6,7 +6,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Protocol
 
 from harness.abi import Command, tables
@@ -23,8 +22,16 @@ class Memory(Protocol):
         ...
 
 
-NO_MEMORY: Memory = MappingProxyType[int, bytes]({})
-"""Memory of which nothing can be read."""
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Memory of which nothing can be read."""
+
+    def get(self, _key: int, /) -> bytes | None:
+        """Return None."""
+        return None
+
+
+NO_MEMORY: Memory = Unreadable()
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,12 @@ def rec_index(mpidr: int) -> int | None:
     return part["AFF0"] | part["AFF1"] << 4 | part["AFF2"] << 12 | part["AFF3"] << 20
 
 
+def mpidr_of(index: int) -> int:
+    """RmiRecMpidr of a REC index."""
+    parts = {"AFF0": index & 0xF, "AFF1": index >> 4 & 0xFF, "AFF2": index >> 12 & 0xFF}
+    return _MPIDR.encode(**parts, AFF3=index >> 20 & 0xFF)
+
+
 @dataclass(frozen=True, slots=True)
 class EnterArea:
     """RmiRecEnter."""

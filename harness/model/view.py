@@ -21,6 +21,15 @@ _T = TypeVar("_T")
 _OF_PARENT = frozenset({"RMI_RTT_CREATE", "RMI_RTT_DESTROY", "RMI_RTT_FOLD"})
 _OF_BLOCK = frozenset({"RMI_RTT_MAP_UNPROTECTED", "RMI_RTT_UNMAP_UNPROTECTED"})
 _FIRST_BLOCK_LEVEL = 1
+_HALVES = {
+    **dict.fromkeys(_OF_BLOCK, True),
+    "RMI_DATA_CREATE": False,
+    "RMI_DATA_CREATE_UNKNOWN": False,
+    "RMI_DATA_DESTROY": False,
+    "RMI_RTT_INIT_RIPAS": False,
+    "RMI_RTT_SET_RIPAS": False,
+}
+"""For commands on one half of the IPA space: "the IPA is protected" when it is the wrong one."""
 
 
 class View:
@@ -120,9 +129,12 @@ class View:
     @cached_property
     def walk(self) -> Walk | None:
         """The walk of the command; None unless level and IPA allow one."""
-        if self.realm is None or self.walk_level is None or self.walk_ipa >= self.realm.ipa_top:
+        if self.realm is None or self.walk_level is None:
             return None
-        return self.realm.walk(self.walk_ipa, self.walk_level)
+        ipa = self.walk_ipa
+        if ipa >= self.realm.ipa_top or self.realm.is_protected(ipa) is _HALVES.get(self.name):
+            return None
+        return self.realm.walk(ipa, self.walk_level)
 
     @property
     def full_walk(self) -> Walk | None:

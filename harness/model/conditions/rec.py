@@ -81,7 +81,7 @@ def is_running(name: str) -> Predicate:
 
 def _not_pending(view: View) -> bool | None:
     calling = view.rec("calling_rec")
-    return None if calling is None else calling.psci is None
+    return None if calling is None or calling.running is not None else calling.psci is None
 
 
 def _other_realm(view: View) -> bool | None:
@@ -93,12 +93,14 @@ def _request(view: View) -> tuple[PsciRequest, Rec] | None:
     calling, target = view.rec("calling_rec"), view.rec("target_rec")
     if calling is None or calling.psci is None or target is None:
         return None
-    return calling.psci, target
+    return (calling.psci, target) if calling.pa != target.pa else None
 
 
 def _wrong_target(view: View) -> bool | None:
     found = _request(view)
-    return None if found is None else found[0].target != found[1].index
+    if found is None or _other_realm(view):
+        return None
+    return found[0].target != found[1].index
 
 
 def _status(view: View) -> bool | None:

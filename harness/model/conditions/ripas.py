@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from harness.model.conditions import common
 from harness.model.conditions.common import Conditions
 from harness.model.conditions.rec import is_running
-from harness.model.rtt import Entry, Hipas, Ripas, Walk, entry_bytes
+from harness.model.rtt import Entry, Hipas, Ripas, entry_bytes
 from harness.model.state import GranuleState, RipasWindow
 from harness.model.view import View
+from harness.types import is_granule_aligned
 
 NO_WINDOW = RipasWindow(0, 0, Ripas.EMPTY, change_destroyed=False)
 """What a REC without a pending request looks like: nothing of it can be processed."""
@@ -19,12 +20,6 @@ NO_WINDOW = RipasWindow(0, 0, Ripas.EMPTY, change_destroyed=False)
 def may_be_initialised(entry: Entry) -> bool:
     """RMI_RTT_INIT_RIPAS can make this entry RAM."""
     return entry.hipas is Hipas.UNASSIGNED and entry.ripas is not Ripas.DESTROYED
-
-
-def _walk(view: View) -> Walk | None:
-    realm = view.realm
-    protected = realm is not None and realm.is_protected(view.arg("base"))
-    return view.walk if protected else None
 
 
 def _size_valid(view: View) -> bool:
@@ -36,17 +31,19 @@ def _top_unprotected(view: View) -> bool | None:
 
 
 def _base_align(view: View) -> bool | None:
-    walk = _walk(view)
-    return None if walk is None else view.arg("base") != walk.ipa
+    walk = view.walk
+    if walk is None or not is_granule_aligned(view.arg("base")):
+        return None
+    return view.arg("base") != walk.ipa
 
 
 def _not_initialisable(view: View) -> bool | None:
-    walk = _walk(view)
+    walk = view.walk
     return None if walk is None else not may_be_initialised(walk.entry)
 
 
 def _no_progress(view: View) -> bool | None:
-    walk = _walk(view)
+    walk = view.walk
     if walk is None or _size_valid(view):
         return None
     return view.arg("top") < walk.ipa + entry_bytes(walk.level)
@@ -59,7 +56,7 @@ def _rec_owner(view: View) -> bool | None:
 
 def _window(view: View) -> RipasWindow | None:
     rec = view.rec()
-    return None if rec is None else rec.ripas or NO_WINDOW
+    return None if rec is None or rec.running is not None else rec.ripas or NO_WINDOW
 
 
 def _base_bound(view: View) -> bool | None:

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A recipe for every failure condition of the tables, for the model and for real monitors.
+
+::
+
+    for case in CASES:
+        recipe = case.recipe(kit)     # Unavailable: not on this machine, and why
+        ...issue recipe.steps, then recipe.final: it fails with recipe.condition alone
+"""
+
+from harness.model.scenarios import families, memory, realms, rsi
+from harness.model.scenarios.good import GOOD
+from harness.model.scenarios.kit import Kit, Unavailable
+from harness.model.scenarios.recipe import Case, Recipe, failing
+from harness.model.scenarios.scene import Do, Scene, Step, with_args
+
+CASES: tuple[Case, ...] = (*families.CASES, *realms.CASES, *memory.CASES, *rsi.CASES)
+
+__all__ = [
+    "CASES",
+    "GOOD",
+    "Case",
+    "Do",
+    "Kit",
+    "Recipe",
+    "Scene",
+    "Step",
+    "Unavailable",
+    "failing",
+    "with_args",
+]
