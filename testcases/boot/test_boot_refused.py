@@ -90,7 +90,8 @@ SPOILED = [
     pytest.param("VERSION_NOT_VALID", [*a64.mov(1, 0x1_0000)], id="interface-version"),
     pytest.param("CPUS_OUT_OF_RANGE", [*a64.mov(2, 0)], id="no-pes"),
     pytest.param("CPUS_OUT_OF_RANGE", [*a64.mov(2, 0x1000)], id="too-many-pes"),
-    pytest.param("CPU_ID_OUT_OF_RANGE", [*a64.mov(0, 0x1000)], id="pe-number"),
+    pytest.param("CPU_ID_OUT_OF_RANGE", [*a64.mov(0, 0x1000)], id="pe-beyond-the-rmm"),
+    pytest.param("CPU_ID_OUT_OF_RANGE", [*a64.mov(0, 1), *a64.mov(2, 1)], id="pe-beyond-the-count"),
     pytest.param("INVALID_SHARED_BUFFER", [*a64.mov(3, 0)], id="no-shared-page"),
     pytest.param("INVALID_SHARED_BUFFER", [a64.add(3, 3, 8)], id="misaligned-shared-page"),
     pytest.param(
