@@ -102,6 +102,12 @@ def test_error_decodes_the_boot_code_and_hints_at_the_manifest() -> None:
     assert "hint: compare the boot manifest" in text
 
 
+def test_boot_code_without_a_sign_is_read_as_32_bits() -> None:
+    log = AlarmLog()
+    log.feed("ns", b"RMM init failed: 4294967289\n")
+    assert "boot code -7, MANIFEST_DATA_ERROR" in log.describe()
+
+
 def test_unknown_boot_code_is_said_to_be_unknown() -> None:
     log = AlarmLog()
     log.feed("ns", b"RMM init failed: -99\n")
