@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.rmi, pytest.mark.requires("granules")]
 
 DELEGATE = tables().command("RMI_GRANULE_DELEGATE").fid
 UNDELEGATE = tables().command("RMI_GRANULE_UNDELEGATE").fid
-COUNT = 128
+COUNT = 512
 
 
 def walk(fid: int, base: Pa) -> Step:
