@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 from harness.deadline import Deadline
-from harness.errors import BootFailed, HarnessError, LinkError, LinkTimeout
+from harness.errors import LinkError, LinkTimeout
 from harness.link.protocol import (
     MAGIC,
     MAX_PES,
@@ -123,8 +123,11 @@ class Channel(ABC):
         """Wait for the answer and return it, whatever its status."""
 
     @abstractmethod
-    def hello(self, timeout_s: float = 30.0) -> Reply:
-        """Wait until the monitor serves requests. Raises ``BootFailed`` if it does not come."""
+    def hello(self, timeout_s: float | None = None) -> Reply:
+        """Wait until the monitor serves requests, at most as long as ``boot_deadline`` says.
+
+        Raises ``BootFailed`` if it does not come, ``MachineDied`` if the machine ends.
+        """
 
     def call(
         self,
@@ -206,12 +209,3 @@ def chunks(address: int, size_bytes: int, most_bytes: int) -> Iterator[tuple[int
     """Split a range into pieces of at most ``most_bytes``: (address, size)."""
     for offset in range(0, size_bytes, most_bytes):
         yield address + offset, min(most_bytes, size_bytes - offset)
-
-
-def boot_failed(timeout_s: float, problem: HarnessError, seen: str) -> BootFailed:
-    """Build the error for a monitor that did not come, out of the reason for it."""
-    return BootFailed(
-        f"the firmware did not hand over to the monitor within {timeout_s:g} s: "
-        f"{problem.message}\n{seen}",
-        hint=problem.hint or "the last line shows the stage that boot has reached",
-    )

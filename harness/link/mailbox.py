@@ -20,7 +20,8 @@ from harness.console import Console
 from harness.deadline import Deadline
 from harness.elf import ElfFile
 from harness.errors import AlarmRaised, LinkError, LinkTimeout
-from harness.link.base import Ticket, boot_failed, check_pe
+from harness.link.base import Ticket, check_pe
+from harness.link.boot import boot_deadline, boot_failed
 from harness.link.ops import Link
 from harness.link.protocol import (
     ARG_COUNT,
@@ -100,20 +101,21 @@ class MailboxLink(Link):
         for box in self._boxes:
             box.seq = box.words[_RESPONSE_WORD]
 
-    def hello(self, timeout_s: float = 30.0) -> Reply:
+    def hello(self, timeout_s: float | None = None) -> Reply:
         """Wait for the monitor's ready line, then greet it. Raises ``BootFailed``."""
-        deadline = Deadline.after(timeout_s)
+        deadline = boot_deadline(timeout_s)
+        console = self._machine.consoles["ns"]
         try:
             if not self._await(lambda: self._boxes[0].words[_STATE_WORD] != PE_OFF, deadline):
                 raise LinkTimeout("it never served its mailbox")
             # The ready line closes the boot log: once it is here, so is every boot alarm.
-            console = self._machine.consoles["ns"]
             self._await(lambda: READY_LINE in console.recent(), deadline.sooner(_BANNER_S))
             self._machine.check()
             self._new_seqs()
             return self._check_hello()
         except (LinkTimeout, AlarmRaised) as problem:
-            raise boot_failed(timeout_s, problem, self._machine.describe()) from problem
+            seen = self._machine.describe()
+            raise boot_failed(problem, deadline, console, seen) from problem
 
     def start(
         self,

@@ -19,7 +19,8 @@ from harness.errors import (
     LinkError,
     LinkTimeout,
 )
-from harness.link.base import Ticket, boot_failed, check_pe
+from harness.link.base import Ticket, check_pe
+from harness.link.boot import boot_deadline, boot_failed
 from harness.link.frame import (
     ANSWER,
     DAMAGED,
@@ -66,16 +67,17 @@ class SerialLink(Link):
         self.resent = 0
         self.damaged = 0
 
-    def hello(self, timeout_s: float = 30.0) -> Reply:
+    def hello(self, timeout_s: float | None = None) -> Reply:
         """Wait for the monitor's ready line, then greet it. Raises ``BootFailed``."""
-        deadline = Deadline.after(timeout_s)
+        deadline = boot_deadline(timeout_s)
         try:
             if READY_LINE not in self._console.recent():
                 self._console.expect(READY_LINE, deadline)
             self._console.alarms.check()
             return self._check_hello()
         except (ConsoleTimeout, ConsoleClosed, LinkTimeout, AlarmRaised) as problem:
-            raise boot_failed(timeout_s, problem, self._console.describe()) from problem
+            seen = self._console.describe()
+            raise boot_failed(problem, deadline, self._console, seen) from problem
 
     def start(
         self,

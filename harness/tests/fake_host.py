@@ -78,7 +78,7 @@ class FakeHost(Link):
         assert ticket.reply is not None
         return ticket.reply
 
-    def hello(self, timeout_s: float = 30.0) -> Reply:
+    def hello(self, timeout_s: float | None = None) -> Reply:
         return _reply()
 
     def _serve(self, op: int, args: tuple[int, ...], data: bytes) -> Reply:

@@ -204,7 +204,7 @@ def test_machine_that_does_not_boot_is_stopped(
     launched: Launched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     class Deaf(FakeHost):
-        def hello(self, timeout_s: float = 30.0) -> None:  # type: ignore[override]
+        def hello(self, timeout_s: float | None = None) -> None:  # type: ignore[override]
             raise BootFailed("the firmware did not hand over")
 
     monkeypatch.setattr(keeper, "_link", lambda *_: Deaf())

@@ -185,7 +185,7 @@ def test_boot_failure_says_why_and_what_was_seen(rig: Rig) -> None:
     with pytest.raises(BootFailed) as caught:
         link.hello(3600)
     text = str(caught.value)
-    assert "did not hand over to the monitor within 3600 s" in text
+    assert "did not hand over to the monitor (0." in text
     assert "boot code -7, MANIFEST_DATA_ERROR" in text
     assert "NOTICE:  BL31: v2.12" in text
 
