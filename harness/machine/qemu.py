@@ -25,12 +25,14 @@ from harness.machine.argv import (
     qemu_argv,
     reproduction_script,
 )
+from harness.machine.position import parse_positions
 from harness.machine.process import ChildProcess, describe_status
-from harness.machine.qmp import QmpChannel
+from harness.machine.qmp import QmpChannel, QmpError
 from harness.machine.ram import RAM_BASE, GuestRam
 from harness.transcript import Transcript
 
 _LAUNCH_TIMEOUT_S = 60.0
+_POSITION_TIMEOUT_S = 2.0
 _RMM_RUN_ADDRESS = RAM_BASE + 0x10_0000
 
 _running: weakref.WeakSet[Machine] = weakref.WeakSet()
@@ -174,11 +176,32 @@ class Machine:
             [
                 *(seen or ["no console showed anything"]),
                 f"first alarm: {self.alarms.first or 'none'}",
+                *self.positions(),
                 f"QEMU: {describe_status(self.exit_status)}",
                 *([f"QEMU's output:\n{_indent(output)}"] if (output := self.output_tail()) else []),
                 f"artefacts: {self.folder}",
             ]
         )
+
+    def positions(self) -> list[str]:
+        """Say where each PE is at this moment; nothing of a QEMU that does not answer.
+
+        A realm and a kernel have address spaces of their own: only firmware gets names.
+        """
+        if not self.alive:
+            return []
+        try:
+            text = self.qmp(
+                "human-monitor-command",
+                timeout_s=_POSITION_TIMEOUT_S,
+                command_line="info registers -a",
+            )
+        except QmpError:
+            return []
+        return [
+            f"PE {at.pe}: EL{at.level} at {self.symbolise(at.pc) if at.level > 1 else hex(at.pc)}"
+            for at in parse_positions(str(text))
+        ]
 
     def output_tail(self, lines: int = 20) -> str:
         """Return the last lines that QEMU itself wrote."""

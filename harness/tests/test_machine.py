@@ -2,6 +2,7 @@
 """Real QEMUs with a few instructions of firmware: start, talk, hang, die, leave nothing."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -151,6 +152,16 @@ def test_hung_firmware_is_a_time_out_that_shows_how_far_it_came(launch: Launch) 
         machine.consoles["ns"].expect("MONITOR READY", 1)
     assert "  | NOTICE:  BL31: v2.12" in str(caught.value)
     assert machine.alive
+
+
+def test_report_says_where_each_pe_is(launch: Launch) -> None:
+    machine = launch(b"hello\n")
+    machine.consoles["ns"].expect("hello", 30)
+    [position] = machine.positions()
+    assert re.fullmatch(r"PE 0: EL1 at 0x[0-9a-f]{1,2}", position)  # in the loop behind the text
+    assert position in machine.describe()
+    machine.stop()
+    assert machine.positions() == []
 
 
 def test_refused_manifest_is_an_alarm_not_a_time_out(launch: Launch) -> None:
