@@ -25,6 +25,7 @@ from typing import TypeVar
 import pytest
 
 from harness.machine import Machine
+from harness.plugin.booting import acquire
 from harness.plugin.keeper import Running
 from harness.plugin.session import cca_session
 from harness.realm import (
@@ -98,8 +99,8 @@ def stack(request: pytest.FixtureRequest) -> BuiltStack:
 @pytest.fixture
 def cca_running(request: pytest.FixtureRequest) -> Iterator[Running]:
     """A clean machine; audited afterwards, replaced if the test failed."""
+    running = acquire(request.node)
     keeper = cca_session(request.config).keeper
-    running = keeper.acquire()
     request.node.stash[RUNNING] = running
     yield running
     if request.node.stash.get(FAILED, False):

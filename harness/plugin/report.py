@@ -11,7 +11,7 @@ import pytest
 
 from harness import rmi
 from harness.artifacts import write_failure
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Verdict
 from harness.link.protocol import OP_SMC
 from harness.machine import Machine
 from harness.plugin.fixtures import RUNNING
@@ -39,7 +39,14 @@ def pytest_runtest_makereport(
         error = _cause(call.excinfo.value if call.excinfo else None)
         if running is not None or isinstance(error, HarnessError):
             report.sections.append(("cca", _section(item, report, error, running)))
+        if call.when == "setup" and _is_of_the_stack(error):
+            report.longrepr = str(error)
     return report
+
+
+def _is_of_the_stack(error: BaseException | None) -> bool:
+    """Before the test has begun, such an error has no line of the test to show."""
+    return isinstance(error, HarnessError) and error.verdict in ("stack", "lab")
 
 
 def _cause(error: BaseException | None) -> BaseException | None:
@@ -57,7 +64,7 @@ def _section(
 ) -> str:
     try:
         return _explain(item, report, error, running)
-    except HarnessError as problem:
+    except (HarnessError, OSError) as problem:
         return f"this section could not be made: {problem}"
 
 
@@ -71,7 +78,7 @@ def _explain(
     folder = cca.run.test_folder(item.nodeid)
     facts: dict[str, object] = {
         "test": item.nodeid,
-        "verdict": error.verdict if isinstance(error, HarnessError) else "assertion",
+        "verdict": _verdict(error),
         "phase": report.when,
         "error": str(error),
         "hint": error.hint if isinstance(error, HarnessError) else "",
@@ -86,6 +93,14 @@ def _explain(
         _keep_evidence(folder, running)
     write_failure(folder, facts)
     return _text(facts, running)
+
+
+def _verdict(error: BaseException | None) -> Verdict:
+    """Who is to blame; None is a test that passed although it was expected to fail."""
+    if isinstance(error, HarnessError):
+        return error.verdict
+    wrong_result = isinstance(error, AssertionError | pytest.fail.Exception | None)
+    return "assertion" if wrong_result else "harness"
 
 
 def _machine_facts(running: Running) -> dict[str, object]:

@@ -31,6 +31,8 @@ class CcaSession:
         self.overrides: list[str] = config.getoption("cca_set")
         self.stack_name: str = config.getoption("--stack")
         self.link_kind: str = config.getoption("cca_link")
+        self.failed_boots = 0
+        """Boots that failed on this worker since the last one that did not."""
 
     @cached_property
     def stack(self) -> Stack:
