@@ -55,9 +55,9 @@ class GuestRealm:
 
 
 def load_payload(realm: Realm, image: PayloadImage) -> None:
-    """Make the payload's range RAM and put its pages there (measured)."""
+    """Make the payload's range RAM and put the pages there that its RECs need (measured)."""
     realm.init_ripas(image.base, image.end)
-    for ipa, content in image.pages():
+    for ipa, content in image.pages(realm.config.recs):
         if content is None:
             realm.map_unknown(ipa)
         else:

@@ -35,6 +35,7 @@ PATTERN = _T.constants["PAYLOAD_PATTERN"]
 
 NO_REGISTER = 31
 _REGISTERS = 31
+_MAX_RECS = _T.constants["PAYLOAD_MAX_RECS"]
 
 ExitHandler = Callable[[Exit], "Reentry | None"]
 """Looks at an exit that is not the report; says how to enter again, None for plainly."""
@@ -240,30 +241,42 @@ def _command(op: str, args: Sequence[int]) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PayloadImage:
-    """The payload's loadable bytes and what it needs of the realm's memory."""
+    """The payload's loadable bytes and what it needs of the realm's memory.
+
+    ``rec_state`` is where the RECs keep theirs, PAYLOAD_MAX_RECS equal pieces.
+    """
 
     base: Ipa
     content: bytes
     end: Ipa
     entry: Ipa
     secondary_entry: Ipa
+    rec_state: range = range(0)
 
     @classmethod
     def load(cls, image: Path, elf: Path) -> PayloadImage:
         """Read a raw image and its ELF (symbols payload_start, payload_end, ...)."""
         symbols = ElfFile(elf)
+        recs = symbols.symbol("recs")
         return cls(
             base=Ipa(symbols.symbol("payload_start").address),
             content=image.read_bytes(),
             end=Ipa(align_up(symbols.symbol("payload_end").address, GRANULE_BYTES)),
             entry=Ipa(symbols.symbol("payload_start").address),
             secondary_entry=Ipa(symbols.symbol("secondary_entry").address),
+            rec_state=range(recs.address, recs.address + recs.size_bytes),
         )
 
-    def pages(self) -> list[tuple[Ipa, bytes | None]]:
-        """Granule by granule: content, or None for what needs no contents."""
+    def pages(self, recs: int = _MAX_RECS) -> list[tuple[Ipa, bytes | None]]:
+        """Granule by granule: content, or None for what needs no contents.
+
+        Granules that only RECs from number ``recs`` on would use are left out.
+        """
+        unused = self.rec_state[len(self.rec_state) // _MAX_RECS * recs :]
         found: list[tuple[Ipa, bytes | None]] = []
         for at in range(self.base, self.end, GRANULE_BYTES):
+            if at in unused and at + GRANULE_BYTES - 1 in unused:
+                continue
             piece = self.content[at - self.base : at - self.base + GRANULE_BYTES]
             found.append((Ipa(at), piece.ljust(GRANULE_BYTES, b"\0") if piece else None))
         return found

@@ -261,17 +261,32 @@ def test_image_is_cut_into_granules() -> None:
     ]
 
 
+def test_granules_of_recs_that_do_not_exist_are_left_out() -> None:
+    state = range(0x1_0800, 0x1_8800)
+    image = PayloadImage(Ipa(0x1_0000), b"", Ipa(0x1_9000), Ipa(0), Ipa(0), state)
+    assert [ipa for ipa, _ in image.pages(recs=2)] == [0x1_0000, 0x1_1000, 0x1_8000]
+    assert len(image.pages()) == 9
+
+
 def test_image_is_placed_by_its_symbols(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at = {"payload_start": 0x1_0000, "payload_end": 0x1_2340, "secondary_entry": 0x1_0080}
+    at |= {"recs": 0x1_1000}
     monkeypatch.setattr(
         payload,
         "ElfFile",
-        lambda _path: SimpleNamespace(symbol=lambda name: SimpleNamespace(address=at[name])),
+        lambda _path: SimpleNamespace(
+            symbol=lambda name: SimpleNamespace(address=at[name], size_bytes=0x800)
+        ),
     )
     (tmp_path / "payload.bin").write_bytes(b"code")
     image = PayloadImage.load(tmp_path / "payload.bin", tmp_path / "payload.elf")
     assert image == PayloadImage(
-        Ipa(0x1_0000), b"code", Ipa(0x1_3000), Ipa(0x1_0000), Ipa(0x1_0080)
+        Ipa(0x1_0000),
+        b"code",
+        Ipa(0x1_3000),
+        Ipa(0x1_0000),
+        Ipa(0x1_0080),
+        range(0x1_1000, 0x1_1800),
     )
 
 
