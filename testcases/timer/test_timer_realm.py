@@ -99,8 +99,9 @@ def test_timer_masked_by_the_realm_is_reported(listening: GuestRealm, timer: Tim
 @each_timer
 def test_fired_timer_exits_once(guest: GuestRealm, timer: Timer) -> None:
     """Entering again without a change of the timer runs on: no storm of exits."""
+    ticks = milliseconds(guest, 6)
     arm(guest, timer, 2)
-    seen = guest.guest.submit("SPIN", milliseconds(guest, 6))
+    seen = guest.guest.submit("SPIN", ticks)
     assert isinstance(seen, IrqExit)
     assert isinstance(guest.guest.resume(), HostCallExit)
 
