@@ -220,4 +220,4 @@ def test_end_of_a_worker_costs_one_test(start: Callable[..., Session]) -> None:
     assert "1 failed, 1 passed" in session.output()
     assert "worker 'gw0' crashed while running" in session.output()
     machines = session.runs / "latest" / "machines"
-    assert sorted(path.name for path in machines.iterdir()) == ["gw0", "gw1"]
+    assert {"gw0", "gw1"} <= {path.name for path in machines.iterdir()}

@@ -423,3 +423,26 @@ def test_second_pe_on_a_stack_with_one(inner: Inner) -> None:
     result = inner.run("def test_it(second_pe): pass", "--set", "machine.cpus=1")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["*not on this stack: it has one PE only"])
+
+
+def test_outcomes_are_written_as_they_come(inner: Inner, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = inner.pytester.path / "outcomes.jsonl"
+    monkeypatch.setenv("CCA_OUTCOMES", str(target))
+    inner.run("def test_it(): assert False", "-p", "harness.plugin.outcomes")
+    rows = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [(row["phase"], row["outcome"]) for row in rows] == [
+        ("setup", "passed"),
+        ("call", "failed"),
+        ("teardown", "passed"),
+    ]
+    assert all(row["test"].endswith("::test_it") for row in rows)
+
+
+def test_stack_can_be_spoiled_for_one_test(inner: Inner) -> None:
+    inner.run(
+        """
+        def test_it(stack, stack_with):
+            assert stack_with("machine.cpus=4").machine.cpus == 4
+            assert stack.machine.cpus == 2
+        """
+    ).assert_outcomes(passed=1)

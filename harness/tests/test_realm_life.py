@@ -19,7 +19,9 @@ from harness.realm import (
     RealmConfig,
     build_realm,
     start_realm,
+    unprotected_desc,
 )
+from harness.realm.state import advance
 from harness.rmi import CommandFailed, EnterFlags
 from harness.tests.fake_host import INPUT, FakeHost, Words, new_world, rtt_error
 from harness.types import GRANULE_BYTES, Ipa, Pa
@@ -322,3 +324,51 @@ def test_exit_is_typed(host: FakeRealm, realm: Realm) -> None:
     host.answers["RMI_REC_ENTER"] = host.exits(report())
     assert isinstance(rec.enter(), HostCallExit)
     assert isinstance(rec.last_exit(), HostCallExit)
+
+
+def test_page_is_shared_at_an_unprotected_address(host: FakeRealm, realm: Realm) -> None:
+    page = realm.share_page(realm.unprotected_base)
+    [(_, ipa, level, desc)] = host.asked_of("RMI_RTT_MAP_UNPROTECTED")
+    assert (ipa, level) == (1 << 31, 3)
+    assert desc == unprotected_desc(page)
+
+
+def test_rec_is_waited_for_until_it_runs(host: FakeRealm, realm: Realm) -> None:
+    rec = realm.add_rec()
+    host.answers["RMI_RTT_SET_RIPAS"] = [INPUT, INPUT, (3,)]
+    realm.wait_running(rec)
+    assert len(host.asked_of("RMI_RTT_SET_RIPAS")) == 3
+
+
+def test_rec_that_does_not_start(host: FakeRealm, realm: Realm) -> None:
+    rec = realm.add_rec()
+    host.answers["RMI_RTT_SET_RIPAS"] = lambda *_: INPUT
+    with pytest.raises(RealmError, match=f"REC {rec.pa} did not start to run in 0 s"):
+        realm.wait_running(rec, timeout_s=0)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "commands"),
+    [
+        ("NEW", []),
+        ("ACTIVE", ["RMI_REALM_ACTIVATE"]),
+        (
+            "SYSTEM_OFF",
+            ["RMI_DATA_CREATE", "RMI_REC_CREATE", "RMI_REALM_ACTIVATE", "RMI_REC_ENTER"],
+        ),
+    ],
+)
+def test_realm_is_brought_into_a_state(
+    host: FakeRealm, realm: Realm, wanted: str, commands: list[str]
+) -> None:
+    host.asked.clear()
+    host.answers["RMI_REC_ENTER"] = host.exits(codec("RmiRecExit").encode(exit_reason=3))
+    advance(realm, wanted)
+    queries = ("RMI_RTT_READ_ENTRY", "RMI_REC_AUX_COUNT")
+    assert [name for name in host.names() if name not in queries] == commands
+
+
+def test_realm_that_does_not_switch_off(host: FakeRealm, realm: Realm) -> None:
+    host.answers["RMI_REC_ENTER"] = host.exits(report())
+    with pytest.raises(RealmError, match="wanted the exit of PSCI_SYSTEM_OFF, seen HostCallExit"):
+        advance(realm, "SYSTEM_OFF")
