@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
-from harness.errors import AbiError
+from harness.deadline import Deadline
+from harness.errors import AbiError, RealmError
 from harness.link import Link, Outcome
 from harness.realm.ledger import Ledger
 from harness.realm.pool import GranulePool
@@ -90,6 +91,19 @@ class NormalWorld:
         """Let the PE itself write; a granule protection fault is part of the outcome."""
         self.ledger.forget(int(pa) & -GRANULE_BYTES)
         return self.link.poke(Pa(pa), width_bytes, value)
+
+    @contextmanager
+    def interrupt_pending(self, *, pe: int = 0, timeout_s: float = 5.0) -> Iterator[None]:
+        """Have an interrupt of the host, its EL2 timer, pending for a PE within the block."""
+        deadline = Deadline.after(timeout_s)
+        self.link.timer(1, pe=pe)
+        try:
+            while self.link.irq_pending(pe=pe) is None:
+                if deadline.expired:
+                    raise RealmError(f"the EL2 timer of PE {pe} is not pending after {timeout_s} s")
+            yield
+        finally:
+            self.link.timer(0, pe=pe)
 
     def new_vmid(self) -> int:
         """A VMID that no other living realm of this machine has; 1 upwards."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from harness.plugin.fixtures import MakeGuest
-from harness.realm import DataAbort, GuestRealm, NormalWorld, Reentry, a64
+from harness.realm import DataAbort, GuestRealm, IrqExit, NormalWorld, Reentry, a64
 from harness.types import GRANULE_BYTES, Ipa
 
 pytestmark = [pytest.mark.realm, pytest.mark.requires("realms")]
@@ -153,9 +153,9 @@ def test_host_cannot_change_realm_registers(at_abort: GuestRealm) -> None:
 
 def test_registers_survive_an_interrupt_of_the_host(guest: GuestRealm, ns: NormalWorld) -> None:
     """An IRQ exit at any instruction leaves no trace in the realm's registers."""
-    ns.link.timer(1)
-    seen = guest.guest.submit_insn(a64.NOP)
-    ns.link.timer(0)
+    with ns.interrupt_pending():
+        seen = guest.guest.submit_insn(a64.NOP)
+    assert isinstance(seen, IrqExit)
     report = guest.guest.finish(seen, handler=lambda _: Reentry(gprs=GARBAGE))
     assert report.ok
     assert report.values[3] == 0

@@ -230,9 +230,8 @@ def test_injected_abort_leaves_the_target_register(guest: GuestRealm) -> None:
 def test_emulated_value_survives_an_interrupt(guest: GuestRealm, ns: NormalWorld) -> None:
     """The entry that carries the value is interrupted at once: the load has happened (MMIO-12)."""
     loaded(guest, LOADS[3])
-    ns.link.timer(1)
-    seen = guest.guest.resume(Reentry(EMULATE, (HOST_VALUE,)))
-    ns.link.timer(0)
+    with ns.interrupt_pending():
+        seen = guest.guest.resume(Reentry(EMULATE, (HOST_VALUE,)))
     assert isinstance(seen, IrqExit)
     report = guest.guest.finish(guest.guest.resume())
     assert (report.values[1], report.values[3]) == (HOST_VALUE, 1 << 2)

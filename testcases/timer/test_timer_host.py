@@ -40,9 +40,8 @@ def test_pending_host_interrupt_exits_at_once_every_time(
     guest: GuestRealm, ns: NormalWorld
 ) -> None:
     """As long as the host does not take its interrupt, no entry gets past it."""
-    ns.link.timer(1)
-    exits = [guest.guest.resume() for _ in range(3)]
-    ns.link.timer(0)
+    with ns.interrupt_pending():
+        exits = [guest.guest.resume() for _ in range(3)]
     assert all(isinstance(seen, IrqExit) for seen in exits)
 
 
@@ -57,20 +56,18 @@ def test_host_timer_ends_the_sleep_of_a_realm(guest: GuestRealm, ns: NormalWorld
 
 def test_interrupt_that_the_host_masks_does_not_exit(guest: GuestRealm, ns: NormalWorld) -> None:
     """The host's priority mask is kept while a realm runs (exits.md 10)."""
-    mask = ns.link.sysreg_read("ICC_PMR_EL1")
-    ns.link.sysreg_write("ICC_PMR_EL1", 0)
-    ns.link.timer(1)
-    report = guest.guest.hello()
-    ns.link.timer(0)
-    ns.link.sysreg_write("ICC_PMR_EL1", mask)
+    with ns.interrupt_pending():
+        mask = ns.link.sysreg_read("ICC_PMR_EL1")
+        ns.link.sysreg_write("ICC_PMR_EL1", 0)
+        report = guest.guest.hello()
+        ns.link.sysreg_write("ICC_PMR_EL1", mask)
     assert report.ok
 
 
 def test_host_timer_does_not_show_in_the_realm(guest: GuestRealm, ns: NormalWorld) -> None:
     """The exit record's timers are the realm's, not the host's."""
-    ns.link.timer(1)
-    seen = guest.guest.resume()
-    ns.link.timer(0)
+    with ns.interrupt_pending():
+        seen = guest.guest.resume()
     assert [seen.number(name) for name in ("cntp_ctl", "cntv_ctl")] == [0, 0]
 
 
@@ -116,7 +113,6 @@ def test_exit_flags_do_not_hide_the_host_interrupt(
     guest: GuestRealm, ns: NormalWorld, flags: EnterFlags
 ) -> None:
     """An IRQ exit comes before the realm executes anything."""
-    ns.link.timer(1)
-    seen = guest.guest.submit("NOP", flags=flags)
-    ns.link.timer(0)
+    with ns.interrupt_pending():
+        seen = guest.guest.submit("NOP", flags=flags)
     assert isinstance(seen, IrqExit)
