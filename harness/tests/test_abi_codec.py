@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.abi import Field, Struct, Value, codec, tables
@@ -35,7 +35,7 @@ def _value(field: Field, version: str) -> st.SearchStrategy[Value]:
 
 
 @pytest.mark.parametrize(("version", "name"), LAYOUTS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_structure_round_trip(version: str, name: str, data: st.DataObject) -> None:
     subject = codec(name, version)
