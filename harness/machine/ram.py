@@ -109,7 +109,10 @@ class GuestRam:
         return self.first_nonzero(pa, size_bytes) is None
 
     def close(self) -> None:
-        """Unmap and give the file back. Idempotent; live views keep the mapping until they go."""
+        """Unmap and give the memory back. Idempotent.
+
+        Live views keep the range of addresses, but nothing in it, until they go.
+        """
         mapped, self._map = self._map, None
         if mapped is None:
             return
@@ -117,4 +120,4 @@ class GuestRam:
         try:
             mapped.close()
         except BufferError:  # a view is still held; the last one to go unmaps
-            return
+            mapped.madvise(mmap.MADV_REMOVE)

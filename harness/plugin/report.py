@@ -41,6 +41,8 @@ def pytest_runtest_makereport(
             report.sections.append(("cca", _section(item, report, error, running)))
         if call.when == "setup" and _is_of_the_stack(error):
             report.longrepr = str(error)
+    if call.when == "teardown" and RUNNING in item.stash:
+        del item.stash[RUNNING]  # the item lives on, and would keep the machine's RAM
     return report
 
 

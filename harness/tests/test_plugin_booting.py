@@ -150,3 +150,18 @@ def test_section_that_the_disk_refuses_hides_no_failure(
     result = inner.run("def test_it(ns): assert False")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["this section could not be made: *No space left*"])
+
+
+def test_failed_test_does_not_keep_its_machine(inner: Inner) -> None:
+    result = inner.run(
+        """
+        from harness.plugin.fixtures import RUNNING
+
+        def test_one(ns, request):
+            assert RUNNING not in request.node.stash
+
+        def test_two(request):
+            assert RUNNING not in request.session.items[0].stash
+        """
+    )
+    result.assert_outcomes(failed=1, passed=1)

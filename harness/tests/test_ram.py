@@ -52,9 +52,13 @@ def test_first_nonzero_is_exact_and_skips_holes(ram: GuestRam) -> None:
 
 def test_closed_ram_says_so_and_live_views_do_not_hurt() -> None:
     ram = GuestRam(1 << 20)
+    ram.write(BASE, b"full" * 1000)
     view = ram.view(BASE, 16)
+    file = os.dup(ram.fd)
     ram.close()
     ram.close()
+    assert os.fstat(file).st_blocks == 0  # the memory is given back all the same
+    os.close(file)
     assert view[0] == 0
     with pytest.raises(RamError, match="no longer mapped: its machine was stopped"):
         ram.read(BASE, 1)
