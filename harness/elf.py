@@ -10,11 +10,11 @@ from __future__ import annotations
 import bisect
 import io
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
@@ -51,27 +51,30 @@ class ElfFile:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def _read(self) -> ELFFile:
+    @contextmanager
+    def _opened(self) -> Iterator[ELFFile]:
+        """The parsed file; whatever goes wrong with it in the block is one kind of error."""
         try:
-            return ELFFile(io.BytesIO(self.path.read_bytes()))
-        except (OSError, ELFError) as problem:
+            yield ELFFile(io.BytesIO(self.path.read_bytes()))
+        except Exception as problem:  # noqa: BLE001 - pyelftools raises anything on damage
             raise ElfFormatError(
-                f"cannot read symbols from {self.path}: {problem}",
-                hint="the stack must name the ELF file with symbols, not the raw image",
+                f"cannot read symbols from {self.path}: {problem or type(problem).__name__}",
+                hint="the stack must name the whole ELF file with symbols, not the raw image",
             ) from problem
 
     @cached_property
     def _symbols(self) -> list[Symbol]:
-        found = {
-            Symbol(entry.name, entry["st_value"], entry["st_size"])
-            for section in self._read().iter_sections()
-            if isinstance(section, SymbolTableSection)
-            for entry in section.iter_symbols()
-            if entry.name
-            and not entry.name.startswith("$")
-            and entry["st_info"]["type"] in _NAMED_TYPES
-            and isinstance(entry["st_shndx"], int)
-        }
+        with self._opened() as elf:
+            found = {
+                Symbol(entry.name, entry["st_value"], entry["st_size"])
+                for section in elf.iter_sections()
+                if isinstance(section, SymbolTableSection)
+                for entry in section.iter_symbols()
+                if entry.name
+                and not entry.name.startswith("$")
+                and entry["st_info"]["type"] in _NAMED_TYPES
+                and isinstance(entry["st_shndx"], int)
+            }
         return sorted(found, key=lambda symbol: (symbol.address, symbol.size_bytes, symbol.name))
 
     @cached_property
@@ -85,18 +88,20 @@ class ElfFile:
     @cached_property
     def code_range(self) -> tuple[int, int]:
         """First and last-plus-one address of what is loaded into memory."""
-        loads = [
-            (segment["p_vaddr"], segment["p_vaddr"] + segment["p_memsz"])
-            for segment in self._read().iter_segments()
-            if segment["p_type"] == "PT_LOAD" and segment["p_memsz"]
-        ]
+        with self._opened() as elf:
+            loads = [
+                (segment["p_vaddr"], segment["p_vaddr"] + segment["p_memsz"])
+                for segment in elf.iter_segments()
+                if segment["p_type"] == "PT_LOAD" and segment["p_memsz"]
+            ]
         if not loads:
             raise ElfFormatError(f"{self.path} has no loadable segment")
         return min(start for start, _ in loads), max(end for _, end in loads)
 
     @cached_property
     def _lines(self) -> tuple[list[int], list[SourceLine]]:
-        rows = sorted(_line_rows(self._read()), key=lambda row: (row[0], not row[1].end))
+        with self._opened() as elf:
+            rows = sorted(_line_rows(elf), key=lambda row: (row[0], not row[1].end))
         return [address for address, _ in rows], [line for _, line in rows]
 
     def symbol(self, name: str) -> Symbol:
@@ -138,7 +143,10 @@ class ElfFile:
         if symbol is None:
             return None
         text = f"{symbol.name}+{address - symbol.address:#x}"
-        line = self.line(address)
+        try:
+            line = self.line(address)
+        except ElfFormatError:  # a name without its line is better than none
+            return text
         return f"{text} {line.file}:{line.line}" if line else text
 
 
@@ -192,7 +200,7 @@ class Symboliser:
                 linked = address - self._biases.get(name, 0)
                 first, end = elf.code_range
                 text = elf.describe(linked) if first <= linked < end else None
-            except (StackError, ELFError, ValueError):
+            except ElfFormatError:
                 continue
             if text:
                 return f"{address:#x} {name}: {text}"

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Names out of ELF files: symbols, source lines, biases, and files that are not there."""
 
+import contextlib
+import random
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -66,6 +70,41 @@ def test_broken_file_is_one_kind_of_error(tmp_path: Path, content: bytes) -> Non
     path.write_bytes(content)
     with pytest.raises(ElfFormatError, match=r"cannot read symbols from .*raw\.img"):
         ElfFile(path).symbol("x")
+
+
+def _damaged(data: bytes) -> Iterator[bytes]:
+    """Files cut short anywhere, and files with wrong bytes."""
+    chance = random.Random(1)
+    for end in range(64, len(data), len(data) // 50):
+        yield data[:end]
+    for _ in range(50):
+        wrong = bytearray(data)
+        for at in chance.choices(range(64, len(data)), k=40):
+            wrong[at] = chance.randrange(256)
+        yield bytes(wrong)
+
+
+def test_damaged_file_is_the_same_error_and_does_not_hide_an_address(
+    elf: Path, tmp_path: Path
+) -> None:
+    address = ElfFile(elf).symbol("first").address
+    path = tmp_path / "damaged.elf"
+    for content in _damaged(elf.read_bytes()):
+        path.write_bytes(content)
+        assert Symboliser({"rmm": path}).symbolise(address).startswith(f"{address:#x}")
+        with contextlib.suppress(ElfFormatError):
+            ElfFile(path).symbol("first")
+
+
+def test_name_is_shown_without_its_line_if_that_cannot_be_read(
+    elf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> NoReturn:
+        raise KeyError("DW_LNS")
+
+    monkeypatch.setattr("harness.elf._line_rows", broken)
+    file = ElfFile(elf)
+    assert file.describe(file.symbol("first").address) == "first+0x0"
 
 
 def test_missing_file_is_the_same_error(tmp_path: Path) -> None:
