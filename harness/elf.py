@@ -56,9 +56,10 @@ class ElfFile:
         """The parsed file; whatever goes wrong with it in the block is one kind of error."""
         try:
             yield ELFFile(io.BytesIO(self.path.read_bytes()))
-        except Exception as problem:  # noqa: BLE001 - pyelftools raises anything on damage
+        except Exception as problem:  # pyelftools raises anything on damage
+            said = str(problem) or type(problem).__name__
             raise ElfFormatError(
-                f"cannot read symbols from {self.path}: {problem or type(problem).__name__}",
+                f"cannot read symbols from {self.path}: {said}",
                 hint="the stack must name the whole ELF file with symbols, not the raw image",
             ) from problem
 

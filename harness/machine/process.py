@@ -70,7 +70,7 @@ class _Job:
                     process_group=0,
                 )
             self.result.set_result(process)
-        except OSError as problem:
+        except BaseException as problem:  # noqa: BLE001 - the thread must live on, the caller wake
             self.result.set_exception(problem)
 
 
@@ -102,8 +102,8 @@ class ChildProcess:
         tied = [guard, "--pdeathsig", "KILL", "sh", "-c", _GUARD, str(os.getpid()), *argv]
         try:
             process = _Forker.get().run(_Job(tied, fds, output))
-        except OSError as problem:
-            raise LaunchError(f"cannot start {argv[0]}: {problem.strerror}") from problem
+        except (OSError, ValueError) as problem:
+            raise LaunchError(f"cannot start {argv[0]}: {problem}") from problem
         return cls(process, output)
 
     def poll(self) -> int | None:

@@ -262,6 +262,14 @@ def test_process_that_ignores_the_soft_stop_is_killed(tmp_path: Path) -> None:
     assert describe_status(child.stop(soft_s=0.2)) == "killed by SIGKILL"
 
 
+def test_command_that_cannot_be_passed_on_is_a_launch_error(tmp_path: Path) -> None:
+    with pytest.raises(LaunchError, match="cannot start sh: embedded null byte"):
+        ChildProcess.start(["sh", "-c", "a\0b"], [], tmp_path / "out")
+    with pytest.raises(LaunchError, match=r"cannot start sh: .*No such file or directory"):
+        ChildProcess.start(["sh"], [], tmp_path / "none" / "out")
+    assert ChildProcess.start(["true"], [], tmp_path / "out").stop(soft_s=30) in (0, -15)
+
+
 def test_status_in_words() -> None:
     assert describe_status(None) == "still running"
     assert describe_status(3) == "exit status 3"
