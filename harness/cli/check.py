@@ -13,21 +13,28 @@ import time
 from collections.abc import Sequence
 
 from harness.cli.main import guarded
-from harness.cli.regress import CHECKOUT, prepare, pytest_command
+from harness.cli.regress import CHECKOUT, join_values, prepare, pytest_command
+from harness.errors import HarnessError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run every check; return 1 if any failed."""
     words = list(sys.argv[1:] if argv is None else argv)
     os.chdir(CHECKOUT)
+    return guarded(lambda: check(words), "check")
+
+
+def check(words: Sequence[str]) -> int:
+    """Run every check. Raises HarnessError if the stack cannot be had."""
     failed = [name for name, command in quick_checks() if not run_step(name, command)]
-    status = guarded(lambda: prepare(words), "check")
-    if status != 0:
+    try:
+        prepare(words)
+    except HarnessError:
         print("check: the stack is not ready, so the tests were not run", file=sys.stderr)
-        return status
+        raise
     steps = [
         ("self tests", pytest_command([], "harness/tests")),
-        ("test cases", pytest_command(words, "testcases")),
+        ("test cases", pytest_command(join_values(words), "testcases")),
     ]
     failed += [name for name, command in steps if not run_step(name, command)]
     print(f"check: {'FAILED: ' + ', '.join(failed) if failed else 'all passed'}")

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli.main import add_stack_arguments, guarded
+from harness.errors import HarnessError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 BYTES_PER_WORKER = 1 << 30
 _OWN_WORKERS = ("-n", "--numprocesses", "--pdb", "--trace", "--collect-only", "--co", "no:xdist")
-_FILE_OPTIONS = ("--stack", "--set")
+_INPUTS = ("--stack", "--set")
+_OUTPUTS = ("--runs", "--junitxml", "--junit-xml")
+_VALUE_OPTIONS = (*_INPUTS, *_OUTPUTS, "--link")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,9 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def regress(words: Sequence[str]) -> int:
     """Set up and run the test cases. Raises HarnessError."""
     prepare(words)
-    rebased = absolute_files(words)
-    os.chdir(CHECKOUT)
+    rebased = absolute_files(join_values(words))
     command = pytest_command(rebased, "testcases")
+    os.chdir(CHECKOUT)
     sys.stdout.flush()
     os.execv(command[0], command)
 
@@ -68,29 +72,57 @@ def pytest_command(words: Sequence[str], default_path: str) -> list[str]:
     return [*command, *words]
 
 
+def join_values(words: Sequence[str]) -> list[str]:
+    """Write ``--runs DIR`` as ``--runs=DIR``, and so on.
+
+    pytest looks for its configuration before it knows our options: a value that is the name
+    of a file or folder would pass for the tests to run, and their folder for the project.
+    """
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in _VALUE_OPTIONS:
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
 def absolute_files(words: Sequence[str]) -> list[str]:
-    """Make files that --stack and --set name absolute: pytest runs in the checkout."""
+    """Make the names of files and tests absolute: pytest runs in the checkout."""
     if Path.cwd() == CHECKOUT:
         return list(words)
-    return [
-        _absolute(word) if word.startswith(("--stack=", "--set=")) or before in _FILE_OPTIONS
-        else word
-        for before, word in zip(["", *words], words, strict=False)
-    ]  # fmt: skip
+    return [_absolute(word, before) for before, word in zip(["", *words], words, strict=False)]
 
 
-def _absolute(word: str) -> str:
-    """Make the file after the last "=" absolute where there is such a file."""
-    head, equals, file = word.rpartition("=")
-    return f"{head}{equals}{Path(file).absolute()}" if file and Path(file).is_file() else word
+def _absolute(word: str, before: str) -> str:
+    """Make a result's place absolute, and what is read if it is there."""
+    option, _, rest = word.partition("=")
+    if option in _OUTPUTS:
+        return f"{option}={Path(rest).absolute()}"
+    if option in _INPUTS:
+        head, _, file = word.rpartition("=")
+        return f"{head}={Path(file).absolute()}" if Path(file).is_file() else word
+    path, *names = word.split("::")
+    is_test = not word.startswith("-") and ("/" in word or ".py" in word or before[:1] != "-")
+    if is_test and Path(path).exists():
+        return "::".join([str(Path(path).absolute()), *names])
+    return word
 
 
 def worker_count() -> int:
     """Return how many machines to run at once: $CCA_JOBS, or what CPUs and memory allow."""
-    if own := os.environ.get("CCA_JOBS"):
-        return int(own) if own.isdigit() else 1
-    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    return max(1, min(len(os.sched_getaffinity(0)), memory_bytes // BYTES_PER_WORKER))
+    own = os.environ.get("CCA_JOBS")
+    if not own:
+        return max(1, min(len(os.sched_getaffinity(0)), available_bytes() // BYTES_PER_WORKER))
+    if not own.isdigit() or int(own) == 0:
+        raise HarnessError(f"CCA_JOBS={own} is not a number of workers above 0")
+    return int(own)
+
+
+def available_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
+    """Return how much memory can be had, caches that the kernel would give up included."""
+    found = re.search(r"^MemAvailable:\s+(\d+) kB$", meminfo.read_text(), re.MULTILINE)
+    return int(found[1]) << 10 if found else 0
 
 
 if __name__ == "__main__":

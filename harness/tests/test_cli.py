@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from harness.cli import check, doctor, main, regress
-from harness.errors import StackError
+from harness.errors import HarnessError, StackError
 from harness.tests.stack_fakes import write_stack
 
 
@@ -117,23 +118,60 @@ def test_workers_are_not_added_twice(own: str) -> None:
     assert words_of(own) == ["-o", "testpaths=testcases", own]
 
 
+def test_values_are_joined_to_our_options() -> None:
+    words = ["--runs", "out", "--set", "a.b=c", "--set=d.e=f", "--link", "serial", "-k", "x"]
+    assert regress.join_values([*words, "--stack"]) == [
+        "--runs=out", "--set=a.b=c", "--set=d.e=f", "--link=serial", "-k", "x", "--stack",
+    ]  # fmt: skip
+
+
 def test_files_follow_the_caller_s_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("my.toml", "my.img"):
+    for name in ("my.toml", "my.img", "test_a.py", "rec"):
         (tmp_path / name).write_text("")
-    words = ["--stack=my.toml", "--stack", "trp", "--set", "rmm.image=my.img", "-k", "my.img"]
-    assert regress.absolute_files([*words, "--set", "machine.cpus=4"]) == [
-        f"--stack={tmp_path}/my.toml", "--stack", "trp",
-        "--set", f"rmm.image={tmp_path}/my.img", "-k", "my.img", "--set", "machine.cpus=4",
+    words = ["--stack=my.toml", "--set=rmm.image=my.img", "--set=machine.cpus=4", "-k", "my.img"]
+    words += ["--runs=out", "--junitxml=a.xml", "-x", "test_a.py::test_b[c::d]", "-k", "rec"]
+    words += ["test_a.py", "testcases/rec"]
+    here = str(tmp_path)
+    assert regress.absolute_files(words) == [
+        f"--stack={here}/my.toml", f"--set=rmm.image={here}/my.img", "--set=machine.cpus=4",
+        "-k", "my.img", f"--runs={here}/out", f"--junitxml={here}/a.xml",
+        "-x", f"{here}/test_a.py::test_b[c::d]", "-k", "rec", f"{here}/test_a.py", "testcases/rec",
     ]  # fmt: skip
     monkeypatch.chdir(regress.CHECKOUT)
     assert regress.absolute_files(words) == words
 
 
-def test_worker_count_follows_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_of_results_is_not_taken_for_the_project(tmp_path: Path) -> None:
+    words = ["--runs", str(tmp_path), "--co", "-q", "-k", "test_deadline"]
+    command = regress.pytest_command(regress.join_values(words), "harness/tests")
+    done = subprocess.run(
+        command, cwd=regress.CHECKOUT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_worker_count_follows_cpus_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1 <= regress.worker_count() <= 1024
-    monkeypatch.setenv("CCA_JOBS", "x")
+    monkeypatch.setattr(regress, "available_bytes", lambda: 0)
     assert regress.worker_count() == 1
+    monkeypatch.setenv("CCA_JOBS", "7")
+    assert regress.worker_count() == 7
+
+
+@pytest.mark.parametrize("jobs", ["x", "0", "-1"])
+def test_number_of_workers_that_is_none_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, jobs: str
+) -> None:
+    monkeypatch.setenv("CCA_JOBS", jobs)
+    with pytest.raises(HarnessError, match=f"CCA_JOBS={jobs} is not a number of workers above 0"):
+        regress.worker_count()
+
+
+def test_memory_in_caches_is_available(tmp_path: Path) -> None:
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:  8000000 kB\nMemFree:   100000 kB\nMemAvailable:  6291456 kB\n")
+    assert regress.available_bytes(meminfo) == 6 << 30
 
 
 def test_prepare_builds_the_stack_of_the_arguments(
