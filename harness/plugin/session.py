@@ -95,6 +95,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     if hasattr(config, "workerinput") or not _may_need_stack(config):
         return
+    _require_paths(config)
     cca = cca_session(config)
     try:
         facts = {
@@ -126,6 +127,22 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"stack: {cca.stack.name} ({cca.built.hash[:12]}): {versions}",
         f"run folder: {cca.run.path}",
     ]
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    """Say why nothing ran, which pytest does not if there are workers."""
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and not config.getoption("collectonly"):
+        terminalreporter.line("no test was selected: look at -k, -m and the names of tests")
+
+
+def _require_paths(config: pytest.Config) -> None:
+    """Refuse files that are not there; workers would select nothing and say nothing."""
+    for arg in config.args:
+        path = config.invocation_params.dir / arg.split("::")[0]
+        if not config.getoption("pyargs") and not path.exists():
+            raise pytest.UsageError(f"file or directory not found: {arg}")
 
 
 def _may_need_stack(config: pytest.Config) -> bool:
