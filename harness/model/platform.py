@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from harness.abi import tables
-from harness.types import GRANULE_BYTES, align_down
 
 _FEATURES = tables().bitfield("RmiFeatureRegister0")
 MAX_AUX_GRANULES = len(range(0, tables().struct("RmiRecParams").field("aux").size, 8))
@@ -104,8 +103,3 @@ class Platform:
     def list_registers(self) -> int:
         """GIC list registers that the RMM looks at."""
         return self.feature("GICV3_NUM_LRS") + 1
-
-
-def page_of(pa: int) -> int:
-    """First byte of the granule that ``pa`` lies in."""
-    return align_down(pa, GRANULE_BYTES)

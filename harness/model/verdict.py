@@ -115,8 +115,12 @@ def _hex(value: int | None) -> str:
 
 
 def _status(name: str, x0: int | None) -> str:
-    if x0 is None or x0 == NOT_SUPPORTED or not name.startswith("RMI_"):
-        return "NOT_SUPPORTED" if x0 == NOT_SUPPORTED else _hex(x0)
+    if x0 == NOT_SUPPORTED:
+        return "NOT_SUPPORTED"
+    if x0 is not None and name.startswith("RSI_"):
+        return tables().status_name(x0, "RSI")
+    if x0 is None or not name.startswith("RMI_"):
+        return _hex(x0)
     text = tables().status_name(_STATUS.get(x0), "RMI")
     return f"{text}[{_INDEX.get(x0)}]" if _INDEX.get(x0) else text
 

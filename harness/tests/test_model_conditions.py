@@ -3,14 +3,18 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+from pathlib import Path
+
 import pytest
 
 from harness.abi import Command, tables
-from harness.model import EnterVerdict, step
+from harness.model import EnterVerdict, State, act, step
 from harness.model.conditions import CONDITIONS
 from harness.model.realm_side.rsi_conditions import CONDITIONS as RSI_CONDITIONS
 from harness.model.realm_side.rsi_conditions import UNPREDICTABLE
-from harness.model.scenarios import CASES, GOOD, Case, Scene, Unavailable, failing
+from harness.model.scenarios import CASES, GOOD, Case, Do, Scene, Unavailable, failing
 from harness.model.verdict import order
 from harness.tests.model_kits import NARROW, PLAIN, kit
 
@@ -55,3 +59,32 @@ def test_unspoilt_call_succeeds(name: str) -> None:
     verdict, _ = step(scene.state, made)
     assert verdict.ok, verdict.explain()
     assert isinstance(verdict, EnterVerdict) is (name == "RMI_REC_ENTER")
+
+
+@pytest.mark.parametrize("case", CASES[::7], ids=lambda case: case.id)
+def test_recipe_is_a_script_from_nothing(case: Case) -> None:
+    """Replaying the steps leads to the state that the recipe names."""
+    try:
+        machine = kit(PLAIN)
+        recipe = case.recipe(machine)
+    except Unavailable:
+        machine = kit(NARROW)
+        recipe = case.recipe(machine)
+    state = State(machine.platform)
+    for made in recipe.steps:
+        if isinstance(made, Do):
+            _, state = act(state, made.rec, made.activity)
+        else:
+            verdict, state = step(state, made)
+            assert verdict.ok, verdict.explain()
+    assert state == recipe.state
+
+
+def test_model_depends_on_the_tables_alone() -> None:
+    """No I/O and nothing of the harness but tables, types and errors."""
+    allowed = ("harness.model", "harness.abi", "harness.types", "harness.errors")
+    root = Path(inspect.getfile(step)).parent
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("harness"):
+                assert (node.module or "").startswith(allowed), f"{path.name}: {node.module}"

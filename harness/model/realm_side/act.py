@@ -15,7 +15,6 @@ from harness.model.realm_side.activity import (
     Activity,
     GicAccess,
     Hvc,
-    Interrupt,
     Smc,
     Wait,
 )
@@ -53,8 +52,7 @@ def _perform(state: State, rec: Rec, activity: Activity) -> tuple[Outcome, State
             return _wait(state, rec, activity), state
         case GicAccess():
             return _gic(state, rec, activity)
-        case Interrupt():
-            return exits("FIQ" if activity.is_fiq else "IRQ"), state
+    return exits("FIQ" if activity.is_fiq else "IRQ"), state
 
 
 def _smc(state: State, rec: Rec, activity: Smc) -> tuple[Outcome, State]:

@@ -8,13 +8,14 @@
         ...issue recipe.steps, then recipe.final: it fails with recipe.condition alone
 """
 
-from harness.model.scenarios import families, memory, realms, rsi
+from harness.model.scenarios import families, memory, realms, recs, rsi
 from harness.model.scenarios.good import GOOD
 from harness.model.scenarios.kit import Kit, Unavailable
 from harness.model.scenarios.recipe import Case, Recipe, failing
 from harness.model.scenarios.scene import Do, Scene, Step, with_args
+from harness.model.scenarios.wander import Pick, Wanderer
 
-CASES: tuple[Case, ...] = (*families.CASES, *realms.CASES, *memory.CASES, *rsi.CASES)
+CASES: tuple[Case, ...] = (*families.CASES, *realms.CASES, *recs.CASES, *memory.CASES, *rsi.CASES)
 
 __all__ = [
     "CASES",
@@ -22,10 +23,12 @@ __all__ = [
     "Case",
     "Do",
     "Kit",
+    "Pick",
     "Recipe",
     "Scene",
     "Step",
     "Unavailable",
+    "Wanderer",
     "failing",
     "with_args",
 ]
