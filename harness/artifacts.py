@@ -21,13 +21,15 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, results_hint
 
 _LONGEST_NAME = 100
 
 
 class ArtifactError(HarnessError):
     """An artefact folder or file could not be written."""
+
+    verdict = "lab"
 
 
 def default_root() -> Path:
@@ -135,5 +137,5 @@ def _point(link: Path, target: str) -> None:
 def _failed(path: Path, problem: OSError) -> ArtifactError:
     return ArtifactError(
         f"cannot write the artefact {path}: {problem.strerror}",
-        hint="free space there, or choose another place with CCA_RUNS=DIR",
+        hint=results_hint(problem),
     )

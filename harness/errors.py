@@ -13,20 +13,22 @@
      │   ├─ MachineDied          QEMU ended while it was needed
      │   ├─ BootFailed           the firmware did not reach the normal world
      │   └─ AlarmRaised          a console showed a panic, an exception dump, a reboot
-     ├─ ConsoleError
+     ├─ ConsoleError             verdict "stack": who speaks on the line fell silent
      │   ├─ ConsoleTimeout       a pattern did not show up before its deadline
      │   └─ ConsoleClosed        the line ended while output was expected
      ├─ LinkError
-     │   ├─ LinkTimeout          the monitor did not answer a request
+     │   ├─ LinkTimeout          verdict "stack": the monitor did not answer a request
      │   └─ FrameError           bytes that are not a frame, or a frame that is not an answer
      └─ RealmError               a realm could not be built or run as asked
 
-The message says what was wanted and seen; ``hint`` says what to do next. Text is
-``message`` alone, followed by ``hint:`` on its own line where there is one.
+Modules derive their own from these. The message says what was wanted and seen; ``hint``
+says what to do next. Text is ``message`` alone, followed by ``hint:`` on its own line
+where there is one.
 """
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar, Literal
 
 Verdict = Literal["assertion", "stack", "lab", "harness"]
@@ -89,6 +91,8 @@ class AlarmRaised(MachineError):
 class ConsoleError(HarnessError):
     """A console did not deliver what was expected of it."""
 
+    verdict = "stack"
+
 
 class ConsoleTimeout(ConsoleError):
     """A pattern was not seen before its deadline."""
@@ -103,7 +107,9 @@ class LinkError(HarnessError):
 
 
 class LinkTimeout(LinkError):
-    """The monitor did not answer within the deadline."""
+    """The monitor did not answer within the deadline: it or the firmware below hangs."""
+
+    verdict = "stack"
 
 
 class FrameError(LinkError):
@@ -112,3 +118,9 @@ class FrameError(LinkError):
 
 class RealmError(HarnessError):
     """A realm could not be built, run or destroyed as the test asked."""
+
+
+def results_hint(problem: OSError) -> str:
+    """Say what to do where the results of a run cannot be written."""
+    full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+    return f"{'free space there, or ' if full else ''}choose another place: --runs=DIR or CCA_RUNS"

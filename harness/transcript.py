@@ -18,7 +18,7 @@ import threading
 import time
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, results_hint
 
 _TAIL_BYTES = 256 * 1024
 _OPEN_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -26,6 +26,8 @@ _OPEN_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 class TranscriptError(HarnessError):
     """The transcript of a console could not be written to disk."""
+
+    verdict = "lab"
 
 
 def _write_all(fd: int, data: bytes) -> None:
@@ -93,8 +95,8 @@ class Transcript:
     def _explain(self, problem: OSError) -> TranscriptError:
         return TranscriptError(
             f"cannot write the console transcript {self.path}: {problem.strerror}; "
-            f"it is complete up to about byte {max(self._size - 1, 0)}",
-            hint="free space on that file system, or choose another with CCA_RUNS=DIR",
+            f"it ends at or before byte {self._size}",
+            hint=results_hint(problem),
         )
 
     def check(self) -> None:

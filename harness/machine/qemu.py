@@ -17,7 +17,7 @@ from harness.alarms import AlarmLog
 from harness.console import Console
 from harness.deadline import Deadline
 from harness.elf import ElfFile, Symboliser
-from harness.errors import HarnessError, LaunchError, MachineDied
+from harness.errors import HarnessError, LaunchError, MachineDied, results_hint
 from harness.machine.argv import (
     CONSOLE_NAMES,
     Bootable,
@@ -77,7 +77,7 @@ class Machine:
             if isinstance(problem, OSError):
                 raise LaunchError(
                     f"cannot prepare machine {name!r} in {run_dir}: {problem}",
-                    hint="free space there, or choose another place with CCA_RUNS=DIR",
+                    hint=results_hint(problem),
                 ) from problem
             raise
         return machine

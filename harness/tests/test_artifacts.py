@@ -54,7 +54,7 @@ def test_unwritable_place_names_it_and_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ArtifactError, match=r"cannot write the artefact .*file") as caught:
         RunFolder.create(tmp_path / "file")
-    assert "CCA_RUNS=DIR" in caught.value.hint
+    assert "--runs=DIR or CCA_RUNS" in caught.value.hint
 
 
 def test_environment_chooses_the_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

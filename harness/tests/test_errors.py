@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import importlib
 import pkgutil
 import re
@@ -14,7 +15,9 @@ import pytest
 
 import harness
 from harness import errors
+from harness.artifacts import ArtifactError
 from harness.errors import HarnessError
+from harness.transcript import TranscriptError
 
 OWN_TESTS = Path(__file__).resolve().parent
 
@@ -111,13 +114,27 @@ def test_tree_in_the_docstring_is_the_tree() -> None:
         (errors.ProvisionError, "stack"),
         (errors.MachineError, "stack"),
         (errors.AlarmRaised, "stack"),
-        (errors.ConsoleTimeout, "harness"),
-        (errors.LinkTimeout, "harness"),
+        (errors.ConsoleTimeout, "stack"),
+        (errors.LinkError, "harness"),
+        (errors.LinkTimeout, "stack"),
+        (ArtifactError, "lab"),
+        (TranscriptError, "lab"),
         (errors.RealmError, "harness"),
     ],
 )
 def test_verdict(kind: type[HarnessError], verdict: str) -> None:
     assert kind("x").verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "free space there, or choose another place: --runs=DIR or CCA_RUNS"),
+        (errno.EACCES, "choose another place: --runs=DIR or CCA_RUNS"),
+    ],
+)
+def test_hint_for_results_that_cannot_be_written(number: int, hint: str) -> None:
+    assert errors.results_hint(OSError(number, "x")) == hint
 
 
 def test_verdicts_are_those_that_a_report_knows() -> None:
