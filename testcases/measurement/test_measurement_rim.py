@@ -22,6 +22,10 @@ each_algorithm = pytest.mark.parametrize("algorithm", HashAlgo, ids=["sha-256", 
 Step = Callable[[GuestRealm], object]
 
 
+PARAMETERS = [{"ipa_width": 36}, {"recs": 3}, {"num_bps": 1}, {"num_wps": 1}]
+PARAMETERS += [{"sve_vl": 1}, {"pmu_num_ctrs": 1}]
+
+
 def rim(guest: GuestRealm) -> bytes:
     """The RIM as the realm reads it."""
     return measurement_bytes(guest.guest.rsi.measurement_read(0).require())
@@ -74,7 +78,7 @@ def test_rim_is_zero_above_the_digest(make_guest: MakeGuest, algorithm: HashAlgo
     assert value[size_bytes:] == bytes(64 - size_bytes)
 
 
-@pytest.mark.parametrize("settings", [{"ipa_width": 36}, {"recs": 3}, {"num_bps": 1}], ids=str)
+@pytest.mark.parametrize("settings", PARAMETERS, ids=str)
 def test_rim_follows_the_parameters(make_guest: MakeGuest, settings: dict[str, int]) -> None:
     """RIM of realms with other parameters of creation."""
     guest = make_guest(None, **settings)

@@ -63,6 +63,15 @@ def test_destroyed_data_is_seen_as_destroyed(mixed: GuestRealm) -> None:
     assert result == Succeeds(out_top=HEAP + GRANULE_BYTES, ripas=Ripas.DESTROYED)
 
 
+def test_destroyed_table_is_seen_as_destroyed(mixed: GuestRealm) -> None:
+    """RMI_RTT_DESTROY leaves its whole range DESTROYED, RAM and EMPTY alike."""
+    realm = mixed.realm
+    realm.world.undelegate(realm.rmi.rtt_destroy(realm.rd, HEAP, 3).require().rtt)
+    top = HEAP + 8 * GRANULE_BYTES
+    result = mixed.guest.rsi.ipa_state_get(HEAP, top)
+    assert result == Succeeds(out_top=top, ripas=Ripas.DESTROYED)
+
+
 @pytest.mark.parametrize(
     ("condition", "base", "top"),
     [
