@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.abi import tables
 from harness.bench.figure import repeat
 from harness.errors import HarnessError
 from harness.link import Link, MailboxLink, SerialLink
@@ -25,6 +26,9 @@ from harness.realm import (
 )
 from harness.rmi import Rmi
 from harness.stack import BuiltStack
+from harness.stack.components import CHECKOUT
+
+_VERSION = tables().constants["RMI_ABI_VERSION"]
 
 
 @contextmanager
@@ -50,15 +54,10 @@ def _hello(machine: Machine, built: BuiltStack, kind: str) -> Link:
 
 def first_result_s(built: BuiltStack) -> float:
     """Seconds from starting QEMU to the first RMI result."""
-    with tempfile.TemporaryDirectory(prefix="cca-bench-") as folder:
-        start = time.perf_counter()
-        machine = Machine.launch(built, Path(folder))
-        try:
-            link = _hello(machine, built, "mailbox")
-            Rmi(link).version(0x10000)
-            return time.perf_counter() - start
-        finally:
-            machine.stop(soft_s=0)
+    start = time.perf_counter()
+    with booted(built) as link:
+        Rmi(link).version(_VERSION)
+        return time.perf_counter() - start
 
 
 def calls_per_s(built: BuiltStack, kind: str, calls: int, runs: int) -> tuple[float, ...]:
@@ -69,7 +68,7 @@ def calls_per_s(built: BuiltStack, kind: str, calls: int, runs: int) -> tuple[fl
         def sample() -> float:
             start = time.perf_counter()
             for _ in range(calls):
-                rmi.version(0x10000)
+                rmi.version(_VERSION)
             return calls / (time.perf_counter() - start)
 
         sample()
@@ -96,9 +95,8 @@ def realm_life_s(built: BuiltStack, recs: int, runs: int) -> tuple[list[float], 
 def regression_s(workers: int, arguments: list[str]) -> float:
     """Wall seconds of the whole regression with a number of workers; it must pass."""
     command = [sys.executable, "-m", "pytest", "testcases", "-q", "-n", str(workers), *arguments]
-    root = Path(__file__).resolve().parents[2]
     start = time.perf_counter()
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         tail = "\n".join(done.stdout.splitlines()[-15:])
         raise HarnessError(f"the regression with -n {workers} did not pass:\n{tail}")

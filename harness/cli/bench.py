@@ -8,10 +8,9 @@ import json
 import os
 import platform
 from collections.abc import Callable
-from pathlib import Path
 
 from harness.bench.figure import Figure, Ratio, as_json, repeat
-from harness.cli.main import add_stack_arguments
+from harness.cli.main import add_stack_arguments, count, results_file
 
 HELP = "measure boot, calls, realm life cycle and the whole regression (medians of one run)"
 _CALLS = {"mailbox": 5000, "serial": 200}
@@ -20,8 +19,12 @@ _CALLS = {"mailbox": 5000, "serial": 200}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's options."""
     add_stack_arguments(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the same figures there")
-    parser.add_argument("--runs", type=int, default=9, help="samples for each figure (default 9)")
+    parser.add_argument(
+        "--json", type=results_file, metavar="FILE", help="write the same figures there"
+    )
+    parser.add_argument(
+        "--samples", type=count, default=9, metavar="N", help="samples of each figure (default 9)"
+    )
     parser.add_argument(
         "--regressions",
         type=int,
@@ -44,13 +47,13 @@ def run(args: argparse.Namespace) -> int:
         print(result.line(), flush=True)
 
     print(f"stack {built.name} {built.hash[:12]}, {os.cpu_count()} cores, {platform.machine()}")
-    boots = repeat(args.runs, lambda: measure.first_result_s(built))
+    boots = repeat(args.samples, lambda: measure.first_result_s(built))
     show(Figure("start of QEMU to first RMI result", "s", boots))
     for kind, calls in _CALLS.items():
-        rates = measure.calls_per_s(built, kind, calls, args.runs)
+        rates = measure.calls_per_s(built, kind, calls, args.samples)
         show(Figure(f"RMI calls over the {kind} link", "calls/s", rates))
     for recs in (1, 8):
-        ups, downs = measure.realm_life_s(built, recs, args.runs)
+        ups, downs = measure.realm_life_s(built, recs, args.samples)
         show(Figure(f"realm with {recs} REC(s): set up and boot", "s", tuple(ups)))
         show(Figure(f"realm with {recs} REC(s): tear down", "s", tuple(downs)))
     if args.regressions:

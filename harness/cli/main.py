@@ -13,6 +13,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol, cast
 
 from harness import __version__
@@ -69,6 +70,21 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="COMPONENT.KEY=VALUE",
         help="change one key of the stack, such as rmm.image=FILE; may be repeated",
     )
+
+
+def results_file(text: str) -> Path:
+    """Argument type: a file to be written when all is done; a wrong place is refused at once."""
+    path = Path(text)
+    if path.is_dir() or not os.access(path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text} cannot be written")
+    return path
+
+
+def count(text: str) -> int:
+    """Argument type: a number above 0."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return int(text)
 
 
 def guarded(action: Callable[[], int], program: str) -> int:
