@@ -16,6 +16,7 @@ from harness.errors import ProvisionError
 INCLUDE_DIRS = ("/usr/include", "/usr/include/x86_64-linux-gnu", "/usr/include/aarch64-linux-gnu")
 QEMU_PROGRAM = "qemu-system-aarch64"
 QEMU_MIN_VERSION = (10, 0)
+VERSION_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def is_met(wanted: Requirement) -> bool:
 
 @lru_cache(maxsize=64)
 def program_version_line(program: str) -> str:
-    """Return the first line of ``program --version``, "" where it gives none."""
+    """Return the first line of ``program --version``, "" where it gives none in time."""
     try:
         done = subprocess.run(
             [program, "--version"],
@@ -83,7 +84,7 @@ def program_version_line(program: str) -> str:
             capture_output=True,
             text=True,
             errors="replace",
-            timeout=20,
+            timeout=VERSION_TIMEOUT_S,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

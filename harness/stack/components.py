@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.errors import StackError
+from harness.errors import ProvisionError, StackError
 from harness.provision.requirements import program_version_line, require
 from harness.stack.cache import Cache, Entry, Fill
 from harness.stack.command import run_logged
@@ -83,9 +83,15 @@ def build_component(component: Component, context: BuildContext) -> BuiltCompone
 
 
 def compiler_version() -> str:
-    """Name the cross compiler's version, part of every build's key."""
-    require([f"{CROSS_COMPILE}gcc"], "cross compiler")
-    return program_version_line(f"{CROSS_COMPILE}gcc")
+    """Name the cross compiler's version, part of every build's key. Raises ProvisionError."""
+    compiler = f"{CROSS_COMPILE}gcc"
+    require([compiler], "cross compiler")
+    version = program_version_line(compiler)
+    if not version:
+        raise ProvisionError(
+            f"{compiler} --version says nothing", hint="is it broken? run it by hand"
+        )
+    return version
 
 
 def check_outputs(component: Component, folder: Path, log: Path) -> None:

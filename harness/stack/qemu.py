@@ -9,7 +9,11 @@ import subprocess
 from pathlib import Path
 
 from harness.errors import ProvisionError, StackError
-from harness.provision.requirements import program_version, program_version_line
+from harness.provision.requirements import (
+    VERSION_TIMEOUT_S,
+    program_version,
+    program_version_line,
+)
 from harness.stack.components import BuildContext, BuiltComponent, build_component
 from harness.stack.hashing import digest, identity, write_quietly
 from harness.stack.spec import Component, DebianSource, MachineShape, PrebuiltSource
@@ -64,7 +68,8 @@ def probe(program: Path, machine: MachineShape, source: object) -> str:
     shown = ".".join(map(str, version))
     if not version:
         raise StackError(
-            f"[qemu]: {program} --version prints no version", hint="is it a QEMU system emulator?"
+            f"[qemu]: {program} --version prints no version within {VERSION_TIMEOUT_S:g} s",
+            hint="is it a QEMU system emulator?",
         )
     wanted = _minimum(machine, source)
     if version < wanted:

@@ -162,6 +162,16 @@ def test_another_compiler_is_another_build(tree: Path, cache: Cache) -> None:
     assert steps.ended == [("rmm", "built")] * 2
 
 
+def test_compiler_that_says_nothing_is_no_compiler(tree: Path, cache: Cache) -> None:
+    from harness.provision.requirements import program_version_line
+
+    program(tree.parent / "bin" / "aarch64-linux-gnu-gcc", "exit 1")
+    program_version_line.cache_clear()
+    with pytest.raises(ProvisionError, match="aarch64-linux-gnu-gcc --version says nothing"):
+        build(tree, cache)
+    program_version_line.cache_clear()
+
+
 def test_build_failure_shows_command_status_lines_and_log(tree: Path, cache: Cache) -> None:
     steps = Steps()
     stack = load_stack(str(tree), ["rmm.variables='EXTRA=@echo rmm.c:7: bad; exit 3'"])
