@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from harness.machine.ram import RAM_BASE
+
 CONSOLE_NAMES = ("ns", "secure")
 """Consoles of QEMU's ``virt`` machine in the order of its UARTs."""
+
+TAP_FILE = "calls.tap"
+"""What the tap writes, in the machine's folder."""
 
 _MIB = 1024 * 1024
 
@@ -48,12 +53,29 @@ class Bootable(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class TapPlugin:
+    """The plugin that records SMCs; ``limit_bytes`` is the most that its file may have, 0 for any.
+
+    ``stack_hash`` is kept in the file. Without ``others`` SMCs of no CCA interface are counted.
+    """
+
+    plugin: Path
+    stack_hash: str = ""
+    limit_bytes: int = 0
+    others: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Wiring:
-    """File descriptors that QEMU inherits; ``ram`` is None for anonymous memory."""
+    """File descriptors that QEMU inherits; ``ram`` is None for anonymous memory.
+
+    ``tap`` is the plugin with the file that it is to write.
+    """
 
     consoles: Mapping[str, int]
     qmp: int
     ram: int | None = None
+    tap: tuple[TapPlugin, Path] | None = None
 
 
 def _common(what: Bootable, memory_backend: bool) -> list[str]:
@@ -76,7 +98,20 @@ def qemu_argv(what: Bootable, wiring: Wiring) -> list[str]:
     for name, fd in wiring.consoles.items():
         argv += ["-chardev", f"socket,id={name},fd={fd}", "-serial", f"chardev:{name}"]
     argv += ["-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"]
+    if wiring.tap is not None:
+        argv += ["-plugin", _plugin(*wiring.tap, wiring.ram)]
     return [*argv, *what.machine.extra_args]
+
+
+def _plugin(tap: TapPlugin, out: Path, ram: int | None) -> str:
+    """Return the value of ``-plugin``; QEMU takes a doubled comma for one."""
+    words = [str(tap.plugin), f"out={out.absolute()}", f"stack={tap.stack_hash}"]
+    words.append(f"others={'record' if tap.others else 'count'}")
+    if ram is not None:
+        words += [f"ram=/proc/self/fd/{ram}", f"base={RAM_BASE:#x}"]
+    if tap.limit_bytes:
+        words.append(f"limit={tap.limit_bytes}")
+    return ",".join(word.replace(",", ",,") for word in words)
 
 
 def interactive_argv(what: Bootable) -> list[str]:

@@ -20,7 +20,9 @@ from harness.elf import ElfFile, Symboliser
 from harness.errors import HarnessError, LaunchError, MachineDied, results_hint
 from harness.machine.argv import (
     CONSOLE_NAMES,
+    TAP_FILE,
     Bootable,
+    TapPlugin,
     Wiring,
     qemu_argv,
     reproduction_script,
@@ -50,6 +52,7 @@ class Machine:
         self.consoles: Mapping[str, Console] = {}
         self.command: list[str] = []
         self.version = ""
+        self.tap_file: Path | None = None
         self._ram: GuestRam | None = None
         self._process: ChildProcess | None = None
         self._qmp: QmpChannel | None = None
@@ -59,18 +62,25 @@ class Machine:
 
     @classmethod
     def launch(
-        cls, built: Bootable, run_dir: Path, *, name: str = "machine", shared_ram: bool = True
+        cls,
+        built: Bootable,
+        run_dir: Path,
+        *,
+        name: str = "machine",
+        shared_ram: bool = True,
+        tap: TapPlugin | None = None,
     ) -> Machine:
         """Start QEMU; return when it has accepted its command line and runs.
 
         Does not wait for the firmware. ``run_dir / name`` gets the transcripts, QEMU's own
         output and ``qemu.sh``. Without ``shared_ram`` the RAM is anonymous (fast snapshots)
-        and ``ram`` is not available. Raises ``LaunchError``.
+        and ``ram`` is not available. With ``tap`` all SMCs go to ``tap_file``.
+        Raises ``LaunchError``.
         """
         machine: Machine | None = None
         try:
             machine = cls(built, _new_folder(run_dir, name), name)
-            machine._start(shared_ram)
+            machine._start(shared_ram, tap)
         except BaseException as problem:
             if machine is not None:
                 machine.stop(soft_s=0)
@@ -82,7 +92,8 @@ class Machine:
             raise
         return machine
 
-    def _start(self, shared_ram: bool) -> None:
+    def _start(self, shared_ram: bool, tap: TapPlugin | None) -> None:
+        self.tap_file = self.folder / TAP_FILE if tap else None
         _running.add(self)
         pairs = {name: socket.socketpair() for name in (*CONSOLE_NAMES, "qmp")}
         theirs = {name: pair[1] for name, pair in pairs.items()}
@@ -101,6 +112,7 @@ class Machine:
                 {name: fds[name] for name in CONSOLE_NAMES},
                 fds["qmp"],
                 self._ram.fd if self._ram else None,
+                (tap, self.tap_file) if tap and self.tap_file else None,
             )
             self.command = qemu_argv(self.what, wiring)
             self._write_script()
