@@ -10,6 +10,7 @@ import pytest
 from harness.plugin.session import cca_session
 
 _PREFIX = "not on this stack"
+_NOT = "no-"
 
 
 def missing_capability(item: pytest.Item) -> str | None:
@@ -18,10 +19,17 @@ def missing_capability(item: pytest.Item) -> str | None:
     if not wanted:
         return None
     stack = cca_session(item.config).stack
-    lacking = sorted(set(wanted) - stack.capabilities)
+    lacking = [name for name in sorted(set(wanted)) if not _has(stack.capabilities, name)]
     if not lacking:
         return None
     return f"{_PREFIX}: {stack.name} has no capability {', '.join(lacking)}"
+
+
+def _has(capabilities: frozenset[str], wanted: str) -> bool:
+    """``no-X`` is a capability of every stack that lacks X."""
+    if wanted.startswith(_NOT):
+        return wanted.removeprefix(_NOT) not in capabilities
+    return wanted in capabilities
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -20,7 +20,7 @@ from harness.tests.plugin_fakes import FakeMachine, FakeMachines
 from harness.types import GRANULE_BYTES
 
 PAGE = GRANULE_BYTES
-BUILT = cast("BuiltStack", None)
+BUILT = cast("BuiltStack", SimpleNamespace(capabilities=frozenset({"wiping"})))
 
 
 @pytest.fixture
@@ -174,8 +174,18 @@ def test_pe_that_does_not_come(subject: MachineKeeper, monkeypatch: pytest.Monke
     assert running.pes == {0}
 
 
+def test_stack_without_wiping_is_not_asked_for_it(machines: FakeMachines, tmp_path: Path) -> None:
+    built = cast("BuiltStack", SimpleNamespace(capabilities=frozenset()))
+    subject = MachineKeeper(built, tmp_path, "serial", machines.boot)
+    leave_unwiped(subject.acquire())
+    subject.audit()
+    assert subject.running is not None
+
+
 class Launched(FakeMachine):
     """In place of the class Machine: launches the one given."""
+
+    ram = SimpleNamespace(read=lambda _pa, size_bytes: bytes(size_bytes))
 
     def launch(self, built: BuiltStack, folder: Path, *, name: str) -> Launched:
         self.folder = folder / name

@@ -140,18 +140,22 @@ def test_lacking_capability_skips_with_the_reason_and_is_counted(inner: Inner) -
         @pytest.mark.requires("realms")
         def test_other(rmi): pass
 
-        @pytest.mark.requires("granules", "rmi-1.0")
+        @pytest.mark.requires("granules", "rmi-1.0", "no-attestation")
         def test_granule(rmi): pass
+
+        @pytest.mark.requires("no-granules")
+        def test_without(rmi): pass
 
         def test_late():
             pytest.skip("no reason at all")
         """
     )
-    result.assert_outcomes(passed=1, skipped=3)
+    result.assert_outcomes(passed=1, skipped=4)
     result.stdout.fnmatch_lines(
         [
             "*skipped, by reason*",
             "    1  no reason at all",
+            "    1  not on this stack: fake has no capability no-granules",
             "    2  not on this stack: fake has no capability attestation, realms",
         ]
     )

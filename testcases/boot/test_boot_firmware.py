@@ -32,11 +32,13 @@ def test_boot_raises_no_alarm(machine: Machine) -> None:
     assert machine.alarms.first is None
 
 
+@pytest.mark.requires("rmi-1.0")
 def test_the_rmm_answers_on_the_boot_pe(rmi: Rmi) -> None:
     """RMI_VERSION works, so EL3 has started an RMM."""
     assert rmi.version(RMI_1_0) == Succeeds()
 
 
+@pytest.mark.requires("rmi-1.0")
 def test_the_rmm_answers_on_a_pe_that_came_up_later(rmi: Rmi, second_pe: int) -> None:
     """EL3 enters the RMM on each PE that PSCI brings up."""
     assert rmi.on(second_pe).version(RMI_1_0) == Succeeds()

@@ -16,6 +16,7 @@ SECRET = bytes(range(256)) * (GRANULE_BYTES // 256)
 ZEROS = bytes(GRANULE_BYTES)
 
 
+@pytest.mark.requires("wiping")
 def test_what_the_host_wrote_before_delegating_is_gone(ns: NormalWorld) -> None:
     """DELEGATE, UNDELEGATE: the host reads zeros (GUND-09)."""
     granule = ns.page(SECRET)
@@ -24,7 +25,7 @@ def test_what_the_host_wrote_before_delegating_is_gone(ns: NormalWorld) -> None:
     assert ns.read(granule, GRANULE_BYTES) == ZEROS
 
 
-@pytest.mark.requires("mailbox")
+@pytest.mark.requires("mailbox", "wiping")
 def test_what_the_host_wrote_does_not_enter_the_realm_world(
     ns: NormalWorld, machine: Machine
 ) -> None:

@@ -31,6 +31,7 @@ def test_undelegate_gives_a_granule_back_to_the_normal_world(ns: NormalWorld, rm
     assert ns.peek(granule).value == 0x600D
 
 
+@pytest.mark.requires("rmi-1.0")
 @pytest.mark.parametrize("offset_bytes", [1, 8, 0x800, 0xFFF])
 def test_delegate_wants_a_granule_aligned_address(
     ns: NormalWorld, rmi: Rmi, offset_bytes: int
@@ -41,6 +42,7 @@ def test_delegate_wants_a_granule_aligned_address(
     assert ns.peek(granule).ok
 
 
+@pytest.mark.requires("rmi-1.0")
 @pytest.mark.parametrize("offset_bytes", [1, 8, 0x800, 0xFFF])
 def test_undelegate_wants_a_granule_aligned_address(
     ns: NormalWorld, rmi: Rmi, offset_bytes: int
@@ -52,23 +54,27 @@ def test_undelegate_wants_a_granule_aligned_address(
     ns.undelegate(granule)
 
 
+@pytest.mark.requires("rmi-1.0")
 @pytest.mark.parametrize("kind", [kind for kind in SPECIAL if kind != "rmm"])
 def test_delegate_takes_nothing_but_dram(rmi: Rmi, kind: str) -> None:
     """RMI_GRANULE_DELEGATE, gran_bound (GDEL-02, GDEL-03, GDEL-10)."""
     assert rmi.granule_delegate(SPECIAL[kind]) == Fails("gran_bound")
 
 
+@pytest.mark.requires("rmi-1.0")
 @pytest.mark.parametrize("kind", [kind for kind in SPECIAL if kind != "rmm"])
 def test_undelegate_takes_nothing_but_dram(rmi: Rmi, kind: str) -> None:
     """RMI_GRANULE_UNDELEGATE, gran_bound (GUND-02, GUND-03)."""
     assert rmi.granule_undelegate(SPECIAL[kind]) == Fails("gran_bound")
 
 
+@pytest.mark.requires("rmi-1.0")
 def test_delegate_refuses_memory_of_the_rmm_itself(rmi: Rmi) -> None:
     """RMI_GRANULE_DELEGATE, gran_gpt: DRAM whose GPT entry is Realm already (GDEL-09)."""
     assert rmi.granule_delegate(SPECIAL["rmm"]) == Fails("gran_gpt")
 
 
+@pytest.mark.requires("rmi-1.0")
 def test_undelegate_refuses_memory_of_the_rmm_itself(rmi: Rmi) -> None:
     """RMI_GRANULE_UNDELEGATE, gran_state: nobody delegated that granule."""
     assert rmi.granule_undelegate(SPECIAL["rmm"]) == Fails("gran_state")
@@ -100,6 +106,7 @@ def test_a_refused_delegate_returns_nothing_else(rmi: Rmi, zoo: Zoo, kind: str) 
     assert result.x[1:5] == (0, 0, 0, 0)
 
 
+@pytest.mark.requires("rmi-1.0")
 def test_delegating_twice_does_not_count(ns: NormalWorld, rmi: Rmi) -> None:
     """After a refused second delegation one undelegation is enough (GRAN-03)."""
     granule = ns.delegated()
@@ -128,6 +135,7 @@ def test_granules_come_back_in_any_order(ns: NormalWorld, rmi: Rmi) -> None:
         assert all(ns.peek(left).granule_fault for left in pool[number : number + 3])
 
 
+@pytest.mark.requires("rmi-1.0")
 def test_another_pe_may_undelegate(ns: NormalWorld, rmi: Rmi, second_pe: int) -> None:
     """A granule belongs to the host, not to the PE that delegated it (GRAN-02)."""
     granule = ns.page()

@@ -77,6 +77,7 @@ def test_hvc_is_undefined(guest: GuestRealm) -> None:
     assert report.exceptions == 1
 
 
+@pytest.mark.requires("no-attestation")
 def test_token_cannot_be_made_without_attestation(guest: GuestRealm) -> None:
     """RSI_ATTESTATION_TOKEN_INIT of an RMM that has no attestation service."""
     assert guest.guest.rsi.attestation_token_init(b"\x5a" * 64) == Fails("unknown")
