@@ -155,8 +155,8 @@ def test_lacking_capability_skips_with_the_reason_and_is_counted(inner: Inner) -
         [
             "*skipped, by reason*",
             "    1  no reason at all",
-            "    1  not on this stack: fake has no capability no-granules",
             "    2  not on this stack: fake has no capability attestation, realms",
+            "    1  not on this stack: fake has no capability no-granules",
         ]
     )
 
