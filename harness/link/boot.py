@@ -21,7 +21,7 @@ _STAGES = (
     (b"TRP: ", _RMM_IS_UP),
     (b"BL31: ", "EL3 entered the RMM, which said nothing: is rmm.image whole, and for this TF-A?"),
     (b"BL2: ", "BL2 loads BL31, the RMM and the monitor: one of them does not load or run"),
-    (b"BL1: ", "BL1 did not find BL2: is tf-a.fip the one that belongs to tf-a.bl1?"),
+    (b"BL1: ", "BL2 did not come: does tf-a.fip belong to tf-a.bl1, has machine.cpu x-rme=on?"),
 )
 _SILENCE = "not even BL1 spoke: is tf-a.bl1 built for PLAT=qemu, and has the machine RME?"
 

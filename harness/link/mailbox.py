@@ -19,7 +19,7 @@ from harness.abi import codec
 from harness.console import Console
 from harness.deadline import Deadline
 from harness.elf import ElfFile
-from harness.errors import AlarmRaised, LinkError, LinkTimeout
+from harness.errors import AlarmRaised, LinkError, LinkTimeout, StackError
 from harness.link.base import Ticket, check_pe
 from harness.link.boot import boot_deadline, boot_failed
 from harness.link.ops import Link
@@ -33,7 +33,7 @@ from harness.link.protocol import (
     Reply,
     mailbox_formats,
 )
-from harness.machine.ram import GuestRam
+from harness.machine.ram import GuestRam, RamError
 from harness.types import MASK64
 
 _LAYOUT = codec("MonitorMailbox")
@@ -91,9 +91,14 @@ class MailboxLink(Link):
         base = elf if isinstance(elf, int) else ElfFile(elf).symbol(_SYMBOL).address
         self._machine = machine
         self._ram = machine.ram
-        self._boxes = [
-            _Box(self._ram.view(base + pe * MAILBOX.size, MAILBOX.size)) for pe in range(MAX_PES)
-        ]
+        try:
+            views = [self._ram.view(base + pe * MAILBOX.size, MAILBOX.size) for pe in range(MAX_PES)]
+        except RamError as problem:
+            raise StackError(
+                f"the monitor's mailboxes at {base:#x} are out of reach: {problem.message}",
+                hint="is machine.memory too small, or host.elf not the monitor's?",
+            ) from problem
+        self._boxes = [_Box(view) for view in views]
         self._new_seqs()
 
     def _new_seqs(self) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from harness.artifacts import RunFolder
 from harness.errors import HarnessError
+from harness.link.boot import boot_deadline
 from harness.plugin.keeper import MachineKeeper
 from harness.stack import BuiltStack, Progress, Stack, build_stack, load_stack
 
@@ -105,6 +106,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             "versions": dict(cca.built.versions),
             "stack_hash": cca.built.hash,
         }
+        boot_deadline()  # refuses a wrong setting once, not at each boot
         cca.run.note(**facts)  # a stack that cannot be built leaves no folder
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from None

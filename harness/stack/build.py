@@ -13,9 +13,10 @@ from harness.stack.components import CHECKOUT, BuildContext, BuiltComponent, bui
 from harness.stack.hashing import digest
 from harness.stack.progress import Progress
 from harness.stack.qemu import resolve_qemu
-from harness.stack.spec import BuiltStack, Stack
+from harness.stack.spec import BuiltStack, Files, Stack
 
 _TF_A_ELFS = ("bl31", "bl2", "trp")
+_TAP = "tap"
 
 
 def build_stack(
@@ -35,7 +36,7 @@ def build_stack(
     built = {
         name: build_component(component, context)
         for name, component in stack.components.items()
-        if name != "qemu"
+        if name not in ("qemu", _TAP)
     }
     for name, component in built.items():
         _check(name, component)
@@ -46,13 +47,32 @@ def build_stack(
         name=stack.name,
         qemu=qemu.outputs["program"],
         flash=images.pop("flash"),
-        images={**images, **_outputs(built, "image")},
-        elfs=_elfs(built),
+        images=Files(stack.name, "image", {**images, **_outputs(built, "image")}),
+        elfs=Files(stack.name, "elf", _elfs(built)),
         machine=stack.machine,
         capabilities=stack.capabilities,
         versions={name: component.version for name, component in everything.items()},
         hash=digest(hashes, flash_hash, repr(stack.machine), sorted(stack.capabilities)),
     )
+
+
+def build_tap(
+    stack: Stack,
+    cache: Cache | None = None,
+    progress: Progress | None = None,
+    *,
+    checkout: Path = CHECKOUT,
+) -> Path | None:
+    """Put the stack's tap in place: the plugin's file, None where the stack has no tap.
+
+    It is no part of ``build_stack`` and its hash: what boots does not depend on being watched.
+    Raises StackError, BuildError or ProvisionError.
+    """
+    component = stack.components.get(_TAP)
+    if component is None:
+        return None
+    context = BuildContext(cache or Cache(), progress or Progress(), checkout)
+    return build_component(component, context).outputs["image"]
 
 
 def _outputs(built: Mapping[str, BuiltComponent], output: str) -> dict[str, Path]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from harness.errors import StackError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InTreeSource:
@@ -146,11 +148,27 @@ class Stack:
     capabilities: frozenset[str]
 
 
+class Files(dict[str, Path]):
+    """Files of a built stack by component; one that the stack does not have is a StackError."""
+
+    def __init__(self, stack: str, output: str, files: Mapping[str, Path]) -> None:
+        super().__init__(files)
+        self._stack = stack
+        self._output = output
+
+    def __missing__(self, component: str) -> Path:
+        raise StackError(
+            f"stack {self._stack} has no {self._output} of {component!r},"
+            f" only of {', '.join(sorted(self)) or 'nothing'}",
+            hint=f"add {self._output} = … to [{component}], or --set {component}.{self._output}=FILE",
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltStack:
     """A stack with every file in place. ``hash`` covers everything that can change a run.
 
-    ``images`` has ``bl1``, ``fip`` and one image for each component that has one (``rmm``,
+    ``images`` and ``elfs`` are ``Files``. ``images`` has ``bl1``, ``fip`` and one image for each component that has one (``rmm``,
     ``host``, ``realm``, …); ``elfs`` the files with symbols, as far as known. ``flash`` goes to
     QEMU's ``-bios``: BL1 at 0, the FIP at 256 KiB, not padded.
     """

@@ -56,7 +56,7 @@ def test_the_variable_limits_the_boot(line: Line, monkeypatch: pytest.MonkeyPatc
     ("log", "hint"),
     [
         (b"", "not even BL1 spoke"),
-        (b"NOTICE:  BL1: v2.12\n", "BL1 did not find BL2"),
+        (b"NOTICE:  BL1: v2.12\n", "BL2 did not come"),
         (b"NOTICE:  BL1: v2.12\nNOTICE:  BL2: v2.12\n", "BL2 loads BL31, the RMM"),
         (b"NOTICE:  BL2: v2.12\nNOTICE:  BL31: v2.12\n", "is rmm.image whole"),
         (b"NOTICE:  BL31: v2.12\nNOTICE:  TRP: v2.12\n", "the RMM came up"),

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from harness.errors import AlarmRaised, BootFailed, LinkError, LinkTimeout, MachineDied
+from harness.errors import AlarmRaised, BootFailed, LinkError, LinkTimeout, MachineDied, StackError
 from harness.link import STEP_READ, MailboxLink, Program, Step
 from harness.link.frame import Request
 from harness.link.protocol import OP_FP_GET, OP_PROBE, Reply
@@ -178,5 +178,6 @@ def test_boot_with_an_alarm_is_a_boot_failure(rig: Rig) -> None:
 
 
 def test_mailboxes_outside_of_ram_are_refused(rig: Rig) -> None:
-    with pytest.raises(Exception, match="not all in guest RAM"):
+    with pytest.raises(StackError, match="not all in guest RAM") as caught:
         MailboxLink(rig.machine, 0x1000)
+    assert "is machine.memory too small" in caught.value.hint

@@ -165,3 +165,13 @@ def test_failed_test_does_not_keep_its_machine(inner: Inner) -> None:
         """
     )
     result.assert_outcomes(failed=1, passed=1)
+
+
+def test_wrong_limit_of_a_boot_is_a_usage_error(
+    inner: Inner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CCA_BOOT_TIMEOUT_S", "soon")
+    result = inner.run("def test_it(ns): pass")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.errlines[0].startswith("ERROR: CCA_BOOT_TIMEOUT_S=soon is not a number")
+    assert not inner.runs.exists()

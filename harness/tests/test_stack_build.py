@@ -162,6 +162,17 @@ def test_another_compiler_is_another_build(tree: Path, cache: Cache) -> None:
     assert steps.ended == [("rmm", "built")] * 2
 
 
+def test_file_that_the_stack_lacks_is_named(tmp_path: Path) -> None:
+    built = build_stack(load_stack(str(write_stack(tmp_path))), Cache(tmp_path / "cache"))
+    assert built.elfs.get("host") is None
+    with pytest.raises(StackError) as caught:
+        _ = built.elfs["host"]
+    assert caught.value.message == "stack fake has no elf of 'host', only of nothing"
+    assert caught.value.hint == "add elf = … to [host], or --set host.elf=FILE"
+    with pytest.raises(StackError, match="no image of 'realm', only of bl1, fip, host, rmm"):
+        _ = built.images["realm"]
+
+
 def test_compiler_that_says_nothing_is_no_compiler(tree: Path, cache: Cache) -> None:
     from harness.provision.requirements import program_version_line
 
