@@ -92,7 +92,9 @@ class MailboxLink(Link):
         self._machine = machine
         self._ram = machine.ram
         try:
-            views = [self._ram.view(base + pe * MAILBOX.size, MAILBOX.size) for pe in range(MAX_PES)]
+            views = [
+                self._ram.view(base + pe * MAILBOX.size, MAILBOX.size) for pe in range(MAX_PES)
+            ]
         except RamError as problem:
             raise StackError(
                 f"the monitor's mailboxes at {base:#x} are out of reach: {problem.message}",

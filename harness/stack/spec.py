@@ -157,10 +157,11 @@ class Files(dict[str, Path]):
         self._output = output
 
     def __missing__(self, component: str) -> Path:
+        output = self._output
         raise StackError(
-            f"stack {self._stack} has no {self._output} of {component!r},"
+            f"stack {self._stack} has no {output} of {component!r},"
             f" only of {', '.join(sorted(self)) or 'nothing'}",
-            hint=f"add {self._output} = … to [{component}], or --set {component}.{self._output}=FILE",
+            hint=f"add {output} = … to [{component}], or --set {component}.{output}=FILE",
         )
 
 
@@ -168,9 +169,9 @@ class Files(dict[str, Path]):
 class BuiltStack:
     """A stack with every file in place. ``hash`` covers everything that can change a run.
 
-    ``images`` and ``elfs`` are ``Files``. ``images`` has ``bl1``, ``fip`` and one image for each component that has one (``rmm``,
-    ``host``, ``realm``, …); ``elfs`` the files with symbols, as far as known. ``flash`` goes to
-    QEMU's ``-bios``: BL1 at 0, the FIP at 256 KiB, not padded.
+    ``images`` has ``bl1``, ``fip`` and one image for each component that has one (``rmm``,
+    ``host``, ``realm``, …); ``elfs`` the files with symbols, as far as known; both are
+    ``Files``. ``flash`` goes to QEMU's ``-bios``: BL1 at 0, the FIP at 256 KiB, not padded.
     """
 
     name: str
