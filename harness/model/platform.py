@@ -68,8 +68,9 @@ class Platform:
 
     ``features`` is feature register 0. ``aux_granules`` is what RMI_REC_AUX_COUNT says,
     ``rec_limit`` the RECs that a realm may have (None: 2^MAX_RECS_ORDER), ``pa_bits`` the
-    implemented PA range, ``lr_priority_bits`` the priority bits of a list register.
-    ``unchecked`` names conditions that this RMM is known not to check.
+    implemented PA range, ``lr_priority_bits`` the priority bits of a list register;
+    ``has_attestation`` says that realms get tokens. ``unchecked`` names conditions that this
+    RMM is known not to check.
     """
 
     layout: Layout
@@ -82,6 +83,7 @@ class Platform:
     lr_priority_bits: int = 5
     lr_extended_intids: bool = False
     traps_wfe: bool = True
+    has_attestation: bool = True
     unchecked: frozenset[tuple[str, str]] = KNOWN_UNCHECKED
     _decoded: Mapping[str, int] = field(init=False, repr=False, compare=False)
 

@@ -3,10 +3,6 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-from pathlib import Path
-
 import pytest
 
 from harness.abi import Command, tables
@@ -78,13 +74,3 @@ def test_recipe_is_a_script_from_nothing(case: Case) -> None:
             verdict, state = step(state, made)
             assert verdict.ok, verdict.explain()
     assert state == recipe.state
-
-
-def test_model_depends_on_the_tables_alone() -> None:
-    """No I/O and nothing of the harness but tables, types and errors."""
-    allowed = ("harness.model", "harness.abi", "harness.types", "harness.errors")
-    root = Path(inspect.getfile(step)).parent
-    for path in root.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("harness"):
-                assert (node.module or "").startswith(allowed), f"{path.name}: {node.module}"

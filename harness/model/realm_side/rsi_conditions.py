@@ -98,7 +98,7 @@ CONDITIONS: Mapping[str, Mapping[str, Predicate]] = {
         "index_bound": lambda view: not 1 <= view.arg("index") <= REMS,
         "size_bound": lambda view: view.arg("size") > _MAX_EXTEND_BYTES,
     },
-    "RSI_ATTESTATION_TOKEN_INIT": {"unknown": _known_only_to_the_rmm},
+    "RSI_ATTESTATION_TOKEN_INIT": {"unknown": lambda view: not view.state.platform.has_attestation},
     "RSI_ATTESTATION_TOKEN_CONTINUE": {
         **_PAGE,
         "offset_bound": lambda view: view.arg("offset") >= GRANULE_BYTES,

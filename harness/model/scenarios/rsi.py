@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from harness.model.scenarios.good import RAM
+from harness.model.scenarios.kit import Unavailable
 from harness.model.scenarios.recipe import Build, Case
 from harness.model.scenarios.scene import Do, Scene
 from harness.model.state import Realm
@@ -26,6 +27,8 @@ def _rsi(name: str, args: Args, *, with_token: bool = False) -> Build:
         scene.do("RMI_REALM_ACTIVATE", rd)
         scene.enter(rec)
         if with_token:
+            if not scene.kit.platform.has_attestation:
+                raise Unavailable("this RMM makes no tokens")
             scene.act(rec, scene.smc("RSI_ATTESTATION_TOKEN_INIT"))
         return Do(rec, scene.smc(name, *args(scene.of(rd), heap)))
 
@@ -65,7 +68,16 @@ def _range_cases(name: str, top_align: str, *rest: int) -> Iterator[Case]:
     )
 
 
+def _token_without_attestation(scene: Scene) -> Do:
+    if scene.kit.platform.has_attestation:
+        raise Unavailable("this RMM makes tokens")
+    _, (rec,) = scene.guest()
+    scene.enter(rec)
+    return Do(rec, scene.smc("RSI_ATTESTATION_TOKEN_INIT"))
+
+
 def _token_cases() -> Iterator[Case]:
+    yield Case("RSI_ATTESTATION_TOKEN_INIT", "unknown", _token_without_attestation)
     name = "RSI_ATTESTATION_TOKEN_CONTINUE"
     wrong = {
         "offset_bound": (GRANULE_BYTES, 0),

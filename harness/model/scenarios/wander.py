@@ -10,7 +10,7 @@ shrinks what it finds::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from harness.abi import codec, tables
@@ -40,7 +40,9 @@ _REALM_CALLS = [c for c in tables().commands.values() if c.name.startswith(("RSI
 _ENDS = frozenset(
     {
         "RMI_GRANULE_UNDELEGATE",
+        "RMI_PSCI_COMPLETE",
         "RMI_REALM_ACTIVATE",
+        "RMI_REALM_CREATE",
         "RMI_REALM_DESTROY",
         "RMI_REC_DESTROY",
         "RMI_VERSION",
@@ -51,6 +53,7 @@ _OF_PARENT = ("RMI_RTT_CREATE", "RMI_RTT_DESTROY", "RMI_RTT_FOLD")
 _BOTH_HALVES = (*_OF_PARENT, "RMI_RTT_READ_ENTRY")
 _ON_TABLES = ("RMI_RTT_CREATE", "RMI_RTT_CREATE", "RMI_DATA_CREATE", "RMI_DATA_CREATE_UNKNOWN")
 _SENSIBLE = 24
+_ENOUGH_REALMS = 3
 _ODD = (0, 1, 2, 8, 4, 1 << 39, 1 << 40, 1 << 48, 2**64 - 1, 2**64 - 3)
 
 
@@ -87,8 +90,8 @@ class Wanderer:
 
     def _host(self, state: State, pe: int) -> Call:
         if not state.realms or self._chance(1, 6):
-            makers: list[Callable[[State], Call]] = [self._delegate, self._create_realm]
-            return self.pick(makers)(state)
+            enough = len(state.realms) >= _ENOUGH_REALMS or self._chance(1, 2)
+            return self._delegate(state) if enough else self._create_realm(state)
         asked = [rec for rec in state.recs.values() if rec.psci or rec.ripas]
         if asked and self._chance(1, 2):
             rec = self.pick(asked)
@@ -194,7 +197,6 @@ class Wanderer:
         free = self._free(state)
         values = {
             "rd": realm.rd,
-            "desc": self.pick((0, GRANULE_BYTES)) | ATTRIBUTES,
             "src": self.kit.pages,
             "flags": 1,
             "addr": self.pick(free),
@@ -229,31 +231,34 @@ class Wanderer:
         if self._chance(3, 4):
             ipa = align_down(ipa, entry_bytes(of_entry))
         size = self.pick((1, 2, ENTRIES)) * GRANULE_BYTES
-        return {"ipa": ipa, "base": ipa, "top": ipa + size, "level": level}
+        desc = align_down(self.kit.pages, entry_bytes(level)) + self.pick((0, GRANULE_BYTES))
+        found = {"ipa": ipa, "base": ipa, "top": ipa + size, "level": level}
+        return found | {"desc": desc | ATTRIBUTES}
 
     def _act(self, _state: State, rec: Rec) -> Do:
         return Do(rec.pa, self.pick((self._access, self._smc, self._smc, self._other))())
 
     def _access(self) -> Activity:
-        return Access(
-            self.pick((*self.ipas, *_ODD)) & ~7,
-            self.pick(tuple(Kind)),
-            width_bytes=self.pick((1, 2, 4, 8)),
-            has_syndrome=self.pick((True, True, False)),
-        )
+        """As the payload accesses memory: less than 8 bytes with W registers, pairs read."""
+        ipa, width_bytes = self.pick((*self.ipas, *_ODD)) & ~7, self.pick((1, 2, 4, 8))
+        if self._chance(1, 4):
+            return Access(ipa, has_syndrome=False)
+        bits = 64 if width_bytes == 8 else 32
+        return Access(ipa, self.pick(tuple(Kind)), width_bytes, register_bits=bits)
 
     def _smc(self) -> Activity:
+        """Never with a page of the program, which the RMM might write to."""
         command = self.pick(_REALM_CALLS)
         if command.name.startswith("PSCI_SYSTEM") and not self._chance(1, 8):
             command = tables().command("RSI_HOST_CALL")
-        base = self.pick((*self.ipas, self.kit.pc, 0, 1))
+        base = self.pick((*self.ipas, 0, 1))
         size = self.pick((1, 2, ENTRIES)) * GRANULE_BYTES
         if command.name == "RSI_IPA_STATE_SET":
             return Smc((command.fid, base, base + size, self.pick((0, 1)), self.pick((0, 1))))
         if command.name == "RSI_IPA_STATE_GET":
             return Smc((command.fid, base, base + size))
         if command.name.startswith("PSCI_"):
-            return Smc((command.fid, self.pick((0, 1, 2)), self.pick((0, base)), 0))
+            return Smc((command.fid, self.pick((0, 1, 2)), self.pick((self.kit.pc, base)), 0))
         return Smc((command.fid, self.pick((base, 1)), self.pick((0, 1, 64, 65)), GRANULE_BYTES))
 
     def _other(self) -> Activity:
