@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from harness.plugin.fixtures import MakeGuest
-from harness.realm import GuestRealm, HostCallExit, NormalWorld, Report, WfxExit, a64
+from harness.realm import GuestRealm, HostCallExit, IrqExit, NormalWorld, Report, WfxExit, a64
 from harness.realm.sysregs import ENCODINGS
 from harness.rmi import EnterFlags
 
@@ -118,12 +118,11 @@ def test_wfi_exits_when_trapped(guest: GuestRealm) -> None:
 
 
 def test_wfi_does_not_exit_otherwise(guest: GuestRealm, ns: NormalWorld) -> None:
-    """Without TRAP_WFI the PE sleeps until an interrupt, here one of the realm's own timer."""
-    guest.guest.run("IRQ_SETUP")
-    frequency = ns.link.sysreg_read("CNTFRQ_EL0")
-    guest.guest.run("TIMER", 0, frequency // 500)
+    """Without TRAP_WFI the PE sleeps until an interrupt, here one of the host."""
+    ns.link.timer(ns.link.sysreg_read("CNTFRQ_EL0") // 500)
     seen = guest.guest.submit_insn(a64.WFI)
-    assert not isinstance(seen, WfxExit)
+    ns.link.timer(0)
+    assert isinstance(seen, IrqExit)
 
 
 def test_trap_flag_holds_for_one_entry(guest: GuestRealm, ns: NormalWorld) -> None:
