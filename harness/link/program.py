@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from harness.abi import codec, tables
 from harness.errors import LinkError
 from harness.link.protocol import Reply
-from harness.types import Pa
+from harness.types import MASK64, Pa
 
 _KINDS = tables().enum("MonitorStepKind")
 STEP_SMC = _KINDS["SMC"]
@@ -40,11 +40,10 @@ class Step:
         """Return the step as the monitor reads it."""
         if max(len(self.args), len(self.strides)) > _STEP_ARGS:
             raise LinkError(f"a step takes at most {_STEP_ARGS} arguments: {self}")
-        mask = (1 << 64) - 1
         return _STEP.encode(
             fid=self.fid,
-            args=tuple(arg & mask for arg in self.args),
-            strides=tuple(stride & mask for stride in self.strides),
+            args=tuple(arg & MASK64 for arg in self.args),
+            strides=tuple(stride & MASK64 for stride in self.strides),
             kind=self.kind,
         )
 

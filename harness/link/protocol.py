@@ -7,6 +7,7 @@ import struct
 from dataclasses import dataclass
 
 from harness.abi import codec, tables
+from harness.types import MASK64
 
 _TABLES = tables()
 _OPS = _TABLES.enum("MonitorOp")
@@ -60,6 +61,7 @@ SYSREGS = _TABLES.enum("MonitorSysreg")
 GRANULE_PROTECTION_FAULT = 0b101000
 """DFSC and IFSC of ESR_ELx: granule protection fault, not on a translation table walk."""
 
+_RETURN_CODE = _TABLES.bitfield("RmiCommandReturnCode")
 _OP_NAMES = {value: name for name, value in _OPS.items()}
 _STATUS_NAMES = {value: name for name, value in _STATUSES.items()}
 
@@ -143,11 +145,21 @@ def describe_result(op: int, args: tuple[int, ...], reply: Reply) -> str:
     if op == OP_SMC and args:
         command = _TABLES.by_fid.get(args[0])
         if command and command.name.startswith("RMI_") and command.name != "RMI_VERSION":
-            first = _TABLES.status_name(x0 & 0xFF, "RMI")
-            first += f"/{x0 >> 8}" if x0 >> 8 else ""
+            first = _describe_status(x0)
     while rest and not rest[-1]:
         rest.pop()
     return ", ".join([first, *(f"{value:#x}" for value in rest)])
+
+
+def _describe_status(x0: int) -> str:
+    """Return an RMI status by name, with its index; a word that is none as it is."""
+    if x0 == MASK64:
+        return "NOT_SUPPORTED"
+    status, index = (_RETURN_CODE.bits(name).get(x0) for name in ("status", "index"))
+    if x0 != _RETURN_CODE.encode(status=status, index=index):
+        return f"{x0:#x}"
+    name = _TABLES.status_name(status, "RMI")
+    return f"{name}/{index}" if index else name
 
 
 def mailbox_formats() -> tuple[struct.Struct, struct.Struct]:

@@ -245,7 +245,7 @@ _BY_EC: dict[int, type[Exit]] = {
 
 
 def decode_exit(area: bytes | memoryview) -> Exit:
-    """Decode the exit area (0x800 bytes); RealmError for a reason not in the tables."""
+    """Decode an RmiRecExit; RealmError for a reason not in the tables."""
     record = _EXIT.unpack(area)
     reason = int.from_bytes(bytes(area[:8]), "little")
     if reason == ExitReason.SYNC:

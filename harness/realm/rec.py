@@ -16,6 +16,7 @@ from harness.types import GRANULE_BYTES, Pa
 _RUN = codec("RmiRecRun")
 _ENTER = codec("RmiRecEnter")
 _EXIT_OFFSET = _RUN.offset("exit")
+_EXIT_BYTES = codec("RmiRecExit").layout.size
 
 
 def mpidr_of_index(index: int) -> int:
@@ -51,7 +52,7 @@ class Rec:
 
     def last_exit(self) -> Exit:
         """Decode the exit area as it is now."""
-        return decode_exit(self.world.read(Pa(self.run + _EXIT_OFFSET), _EXIT_OFFSET))
+        return decode_exit(self.world.read(Pa(self.run + _EXIT_OFFSET), _EXIT_BYTES))
 
     def try_enter(
         self,

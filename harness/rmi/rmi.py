@@ -11,7 +11,7 @@ from typing import Protocol
 
 from harness.abi import Command, tables
 from harness.rmi.result import Result
-from harness.types import Ipa, Pa
+from harness.types import MASK64, Ipa, Pa
 
 
 class Caller(Protocol):
@@ -131,7 +131,7 @@ class Rmi:
 
     def psci_complete(self, calling_rec: Pa | int, target_rec: Pa | int, status: int) -> Result:
         """RMI_PSCI_COMPLETE."""
-        return self.call("RMI_PSCI_COMPLETE", calling_rec, target_rec, status & ((1 << 64) - 1))
+        return self.call("RMI_PSCI_COMPLETE", calling_rec, target_rec, status & MASK64)
 
     def rec_aux_count(self, rd: Pa | int) -> Result:
         """RMI_REC_AUX_COUNT."""
