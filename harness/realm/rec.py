@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
-from harness.abi import codec
+from harness.abi import Value, codec
 from harness.link import Pending
 from harness.realm.exits import Exit, decode_exit
 from harness.realm.normal_world import NormalWorld
-from harness.rmi import EnterFlags, Result, Rmi
+from harness.rmi import EnterFlags, Result
 from harness.types import GRANULE_BYTES, Pa
 
 _RUN = codec("RmiRecRun")
@@ -25,6 +26,15 @@ def mpidr_of_index(index: int) -> int:
     return aff0 | (rest & 0xFF) << 8 | (rest >> 8 & 0xFF) << 16 | (rest >> 16 & 0xFF) << 24
 
 
+class EnterArea(TypedDict, total=False):
+    """What the host hands to a REC; fields of RmiRecEnter."""
+
+    flags: int
+    gprs: Sequence[int]
+    gicv3_hcr: int
+    gicv3_lrs: Sequence[int]
+
+
 @dataclass(slots=True)
 class Rec:
     """A REC: its granule, auxiliary granules, run page and MPIDR."""
@@ -36,65 +46,35 @@ class Rec:
     mpidr: int
     params: bytes
 
-    def prepare(
-        self,
-        *,
-        flags: int = EnterFlags.NONE,
-        gprs: Sequence[int] = (),
-        gicv3_hcr: int = 0,
-        gicv3_lrs: Sequence[int] = (),
-    ) -> None:
+    def prepare(self, **area: Unpack[EnterArea]) -> None:
         """Write the enter area; fields not given are zero."""
-        area = _ENTER.encode(
-            flags=int(flags), gprs=tuple(gprs), gicv3_hcr=gicv3_hcr, gicv3_lrs=tuple(gicv3_lrs)
-        )
-        self.world.write(self.run, area)
+        values: dict[str, Value] = {
+            "flags": int(area.get("flags", EnterFlags.NONE)),
+            "gprs": tuple(area.get("gprs", ())),
+            "gicv3_hcr": area.get("gicv3_hcr", 0),
+            "gicv3_lrs": tuple(area.get("gicv3_lrs", ())),
+        }
+        self.world.write(self.run, _ENTER.encode(**values))
 
     def last_exit(self) -> Exit:
         """Decode the exit area as it is now."""
         return decode_exit(self.world.read(Pa(self.run + _EXIT_OFFSET), _EXIT_BYTES))
 
     def try_enter(
-        self,
-        *,
-        flags: int = EnterFlags.NONE,
-        gprs: Sequence[int] = (),
-        gicv3_hcr: int = 0,
-        gicv3_lrs: Sequence[int] = (),
-        pe: int = 0,
-        timeout_s: float = 10.0,
+        self, *, pe: int = 0, timeout_s: float = 10.0, **area: Unpack[EnterArea]
     ) -> Result:
         """RMI_REC_ENTER, whatever it answers."""
-        self.prepare(flags=flags, gprs=gprs, gicv3_hcr=gicv3_hcr, gicv3_lrs=gicv3_lrs)
-        rmi: Rmi = self.world.rmi.on(pe)
-        return rmi.rec_enter(self.pa, self.run, timeout_s=timeout_s)
+        self.prepare(**area)
+        return self.world.rmi.on(pe).rec_enter(self.pa, self.run, timeout_s=timeout_s)
 
-    def enter(
-        self,
-        *,
-        flags: int = EnterFlags.NONE,
-        gprs: Sequence[int] = (),
-        gicv3_hcr: int = 0,
-        gicv3_lrs: Sequence[int] = (),
-        pe: int = 0,
-        timeout_s: float = 10.0,
-    ) -> Exit:
+    def enter(self, *, pe: int = 0, timeout_s: float = 10.0, **area: Unpack[EnterArea]) -> Exit:
         """Run the REC until its next exit; CommandFailed if it cannot be entered."""
-        self.try_enter(
-            flags=flags,
-            gprs=gprs,
-            gicv3_hcr=gicv3_hcr,
-            gicv3_lrs=gicv3_lrs,
-            pe=pe,
-            timeout_s=timeout_s,
-        ).require()
+        self.try_enter(pe=pe, timeout_s=timeout_s, **area).require()
         return self.last_exit()
 
-    def start(
-        self, *, pe: int, flags: int = EnterFlags.NONE, gprs: Sequence[int] = ()
-    ) -> Pending[tuple[int, ...]]:
+    def start(self, *, pe: int, **area: Unpack[EnterArea]) -> Pending[tuple[int, ...]]:
         """Enter on a PE without waiting; the answer's x0 tells whether it ran."""
-        self.prepare(flags=flags, gprs=gprs)
+        self.prepare(**area)
         fid = self.world.rmi.command("RMI_REC_ENTER").fid
         return self.world.link.start_smc(fid, self.pa, self.run, pe=pe)
 
