@@ -8,9 +8,13 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.cli.main import add_stack_arguments
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.stack import Cache, Stack
 
 HELP = "check that this machine has all that a stack needs; exit status 1 if not"
 MIN_FREE_BYTES = 512 << 20
@@ -29,18 +33,13 @@ def run(args: argparse.Namespace) -> int:
     stack = load_stack(args.stack, args.overrides)
     cache = Cache()
     print(f"stack {stack.name}: {stack.file}")
-    failures = check_python()
-    failures += check_needs(stack_needs(stack))
+    # The package refuses any Python below 3.11 at its installation.
+    print(f"  ok       Python {sys.version.split()[0]} ({sys.executable})")
+    failures = check_needs(stack_needs(stack))
     failures += check_step(f"cache {cache.root}", lambda: check_cache(cache.root))
-    failures += check_step("QEMU makes the machine", lambda: probe_qemu(args))
+    failures += check_step("QEMU makes the machine", lambda: probe_qemu(stack, cache))
     print("all there" if not failures else f"{failures} missing or unfit; see the hints above")
     return 1 if failures else 0
-
-
-def check_python() -> int:
-    """Report the interpreter; the package refuses anything below 3.11 at installation."""
-    print(f"  ok       Python {sys.version.split()[0]} ({sys.executable})")
-    return 0
 
 
 def check_needs(names: list[str]) -> int:
@@ -88,11 +87,9 @@ def check_cache(root: Path) -> str:
     return f"{free_bytes(root) >> 30} GiB free"
 
 
-def probe_qemu(args: argparse.Namespace) -> str:
+def probe_qemu(stack: Stack, cache: Cache) -> str:
     """Start the stack's QEMU once. Raises StackError or ProvisionError."""
-    from harness.stack import Cache, load_stack
     from harness.stack.components import BuildContext
     from harness.stack.qemu import resolve_qemu
 
-    stack = load_stack(args.stack, args.overrides)
-    return resolve_qemu(stack.components["qemu"], stack.machine, BuildContext(Cache())).version
+    return resolve_qemu(stack.components["qemu"], stack.machine, BuildContext(cache)).version

@@ -113,6 +113,7 @@ def _machine_facts(running: Running) -> dict[str, object]:
         "qemu_status": machine.exit_status,
         "command": machine.command,
         "consoles": {name: console.tail(15) for name, console in machine.consoles.items()},
+        "positions": machine.positions(),
         "symbols": _symbols(machine),
         "machine_folder": str(machine.folder),
     }

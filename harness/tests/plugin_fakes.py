@@ -51,6 +51,9 @@ class FakeMachine:
     def check(self) -> None:
         self.alarms.check()
 
+    def positions(self) -> list[str]:
+        return ["PE 0: EL2 at 0x60001234"]
+
     def symbolise(self, pa: int) -> str:
         return f"{pa:#x} serve+0x34 (main.c:12)"
 

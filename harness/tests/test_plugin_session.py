@@ -330,6 +330,7 @@ def test_failure_is_written_to_the_folder_of_the_test(inner: Inner) -> None:
     assert len(str(facts["stack_hash"])) >= 12
     assert facts["machine_folder"] == str(machine.folder)
     assert facts["command"] == list(machine.command)
+    assert facts["positions"] == ["PE 0: EL2 at 0x60001234"]
     assert set(facts["consoles"]) == {"ns", "secure"}  # type: ignore[call-overload]
     folder = Path(str(facts["artefacts"]))
     calls = (folder / "calls.txt").read_text().splitlines()
