@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,3 +180,11 @@ def test_blocks_are_counted_granule_by_granule() -> None:
     assert check(scene.state) == []
     scene.do("RMI_RTT_CREATE", rd, scene.delegated(), heap, 3)
     assert check(scene.state) == []
+
+
+def test_document_lists_every_invariant() -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "model.md").read_text(encoding="utf-8")
+    rows = [(i.id, i.text, i.clause) for i in INVARIANTS]
+    rows += [(i.id, i.text, i.clause) for i in STEP_INVARIANTS]
+    for row in rows:
+        assert f"| {' | '.join(row)} |" in text

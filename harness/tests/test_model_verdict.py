@@ -9,7 +9,7 @@ import pytest
 
 from harness.abi import Command, Condition
 from harness.errors import AbiError, HarnessError
-from harness.model import Continues, call, failing_conditions, step
+from harness.model import Continues, GranuleState, call, failing_conditions, step
 from harness.model.scenarios import CASES, GOOD, Kit, Scene, Unavailable, with_args
 from harness.model.scenarios.kit import needed
 from harness.model.scenarios.recipe import Case
@@ -124,7 +124,11 @@ class TestKit:
         poor = replace(
             bare,
             platform=replace(
-                PLAIN, aux_granules=0, rec_limit=500, features=PLAIN.features & ~0xFF | 40
+                PLAIN,
+                aux_granules=0,
+                rec_limit=500,
+                features=PLAIN.features & ~0xFF | 40,
+                has_attestation=False,
             ),
         )
         reasons = set()
@@ -143,6 +147,10 @@ class TestKit:
                 case.recipe(kit(rich))
         (one,) = (c for c in CASES if (c.command, c.condition) == ("RMI_REC_CREATE", "num_aux"))
         assert one.recipe(kit(rich)).id == "RMI_REC_CREATE-num_aux"
+
+    def test_granules_in_use_are_of_one_realm(self, scene: Scene) -> None:
+        rd = scene.granule_in(GranuleState.RD)
+        assert scene.state.granule(scene.granule_in(GranuleState.DATA)).owner == rd
 
     def test_broken_recipe_says_so(self, scene: Scene) -> None:
         with pytest.raises(HarnessError, match="a recipe does not work"):
