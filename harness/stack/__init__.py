@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Stacks: what boots, from which source, and the cache of what was built."""
 
-from harness.stack.build import build_stack
+from harness.stack.build import build_stack, build_tap
 from harness.stack.cache import Cache
 from harness.stack.load import load_stack, shipped_stacks
 from harness.stack.progress import Progress
@@ -15,6 +15,7 @@ __all__ = [
     "Progress",
     "Stack",
     "build_stack",
+    "build_tap",
     "load_stack",
     "shipped_stacks",
 ]

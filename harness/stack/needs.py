@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from harness.stack.debian_source import UNPACK_NEEDS
-from harness.stack.in_tree import IN_TREE_NEEDS
+from harness.stack.in_tree import in_tree_needs
 from harness.stack.spec import (
     Component,
     DebianSource,
@@ -28,7 +28,7 @@ def component_needs(component: Component) -> list[str]:
         case DebianSource():
             return [component.outputs["program"]]
         case InTreeSource():
-            return list(IN_TREE_NEEDS)
+            return list(in_tree_needs(component.name))
         case DebianSourcePackage() as source:
             return [*UNPACK_NEEDS, *source.needs]
         case _:
