@@ -58,7 +58,7 @@ void memory_copy(const struct memory *memory, struct tap_record *record, uint64_
 		};
 
 		memcpy(line.data, memory->bytes + (base - memory->base) + at, TAP_LINE_BYTES);
-		if (memcmp(line.data, zeros, TAP_LINE_BYTES) != 0)
+		if (at == 0 || memcmp(line.data, zeros, TAP_LINE_BYTES) != 0)
 			memcpy(&record[++record->lines], &line, sizeof(line));
 	}
 }

@@ -4,7 +4,8 @@
  *
  * Invariants:
  * - RAM is only read: the tap changes nothing in the guest.
- * - A copy is a set of 64-byte lines in ascending order; lines that are all zero are left out.
+ * - A copy is a set of 64-byte lines in ascending order; lines that are all zero are left
+ *   out, except for the first, which says where the copy begins.
  */
 #ifndef MEMORY_H
 #define MEMORY_H

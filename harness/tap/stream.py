@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""From records to events: memory joined to its record, returns to their calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.abi import tables
+from harness.tap.events import Call, Event, Lost, Memory, Return
+from harness.tap.file import TapFile
+from harness.tap.layout import CALL, LOST, RETURN, Header, Line, Record, TapError
+from harness.types import Pa
+
+_NEVER_RETURN = {
+    tables().command(name).fid for name in ("RMM_RMI_REQ_COMPLETE", "RMM_BOOT_COMPLETE")
+}
+_Caller = tuple[int, int, int, int]
+
+
+class Assembler:
+    """Makes events out of records that are given in order.
+
+    It keeps the calls that are under way, at most one for each caller. Raises ``TapError``
+    where a number is missing that no LOST record accounts for.
+    """
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self._seq: int | None = None
+        self._open: dict[_Caller, Call] = {}
+        self._head: Record | None = None
+        self._lines: list[Line] = []
+
+    def feed(self, record: Record | Line) -> Event | None:
+        """Take one record; return the event that it completes."""
+        self._check(record)
+        if isinstance(record, Line):
+            return self._line(record)
+        if self._head is not None:
+            raise TapError(f"record {record.seq}: lines of record {self._head.seq} are missing")
+        if record.lines:
+            self._head = record
+            return None
+        return self._event(record, [])
+
+    def _check(self, record: Record | Line) -> None:
+        expected, self._seq = self._seq, record.seq + 1
+        if expected is None or record.seq == expected:
+            return
+        gap = record.seq - expected
+        # What a LOST record counts are the numbers just before its own.
+        if isinstance(record, Record) and record.kind == LOST and gap == record.call:
+            return
+        raise TapError(f"record {record.seq} follows record {expected - 1}: {gap} are missing")
+
+    def _line(self, line: Line) -> Event | None:
+        head = self._head
+        if head is None or line.call != head.seq:
+            raise TapError(f"record {line.seq} is memory of record {line.call}, out of its place")
+        self._lines.append(line)
+        if len(self._lines) < head.lines:
+            return None
+        self._head, lines, self._lines = None, self._lines, []
+        return self._event(head, lines)
+
+    def _event(self, record: Record, lines: list[Line]) -> Event:
+        memory = _memory(record, lines) if lines else None
+        if record.kind == CALL:
+            call = Call(record, memory)
+            if record.x[0] not in _NEVER_RETURN:
+                self._open[_caller(record)] = call
+            return call
+        if record.kind == RETURN:
+            return Return(record, memory, self._close(record))
+        if record.kind == LOST:
+            self.lost += record.call
+            return Lost(record.seq, record.time_ns, record.call)
+        raise TapError(f"record {record.seq} is of unknown kind {record.kind}")
+
+    def _close(self, record: Record) -> Call | None:
+        call = self._open.pop(_caller(record), None)
+        return call if call is not None and call.seq == record.call else None
+
+    def under_way(self) -> list[Call]:
+        """The calls that have not returned, oldest first."""
+        return sorted(self._open.values(), key=lambda call: call.seq)
+
+
+def _caller(record: Record) -> _Caller:
+    """Who waits: a REC below R-EL2, else a CPU at one level in one security state."""
+    inside = bool(record.rec) and record.level < 2
+    return record.state, record.level, record.rec if inside else 0, -1 if inside else record.cpu
+
+
+def _memory(record: Record, lines: list[Line]) -> Memory:
+    """Put the lines together; those that are not there are zero."""
+    base, data = lines[0].base, bytearray(record.span)
+    for line in lines:
+        data[line.addr - base : line.addr - base + len(line.data)] = line.data
+    return Memory(Pa(base), bytes(data))
+
+
+def assemble(records: Iterable[Record | Line]) -> Iterator[Event]:
+    """Yield the events of records."""
+    assembler = Assembler()
+    for record in records:
+        if (event := assembler.feed(record)) is not None:
+            yield event
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A whole tap file, to be gone through any number of times in bounded memory."""
+
+    path: Path
+
+    def header(self) -> Header:
+        """What the file says about itself. Raises ``TapError``."""
+        with TapFile(self.path) as file:
+            return file.header()
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yield all events; the last one is ``Lost`` if records are missing at the end."""
+        with TapFile(self.path) as file:
+            assembler = Assembler()
+            for record in file.records():
+                if (event := assembler.feed(record)) is not None:
+                    yield event
+            unmarked = file.header().lost - assembler.lost
+            if unmarked > 0:
+                yield Lost(0, 0, unmarked)
