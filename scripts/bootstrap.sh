@@ -57,6 +57,9 @@ install_python() {
 
 make_environment() {
     local python
+    # It is emptied below: never a folder that is something else.
+    [ ! -e "$venv" ] || [ -f "$venv/pyvenv.cfg" ] || rmdir "$venv" 2>/dev/null ||
+        die "$venv is not a Python environment" "set CCA_VENV to one, or to a folder to be made"
     python=$(find_python) || { install_python; python=$(find_python); } ||
         die "no Python 3.11 or newer that can make environments" "set CCA_PYTHON to one"
     say "making the Python environment $venv ($("$python" --version 2>&1)) …"

@@ -66,6 +66,14 @@ def test_no_python_and_no_installation(tmp_path: Path) -> None:
     )
 
 
+def test_folder_that_is_no_environment_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = run(f". {BOOTSTRAP}", CCA_VENV=str(tmp_path))
+    assert done.returncode == 2
+    assert f"cca: error: {tmp_path} is not a Python environment\n" in done.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
 def test_shell_syntax() -> None:
     for name in ("scripts/bootstrap.sh", "scripts/regress", "scripts/check", ".ci/run"):
         subprocess.run(["/bin/bash", "-n", str(CHECKOUT / name)], check=True)
