@@ -7,12 +7,13 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.errors import ProvisionError
 from harness.provision.aptconf import (
     QEMU_SUITES,
+    SOURCE_SUITE,
     private_sources,
     read_entries,
     release_codename,
@@ -86,16 +87,19 @@ def run_apt(command: Sequence[str], *, what: str, cwd: Path | None = None) -> No
         )
 
 
-def update_lists(apt_dir: Path, *, force: bool = False) -> None:
-    """Write our sources and fetch their lists unless they are fresh. Raises ProvisionError."""
-    sources = private_sources(read_entries(), release_codename())
+def update_lists(apt_dir: Path, suite: str = SOURCE_SUITE, *, force: bool = False) -> bool:
+    """Write our sources and fetch their lists unless they are fresh; tell whether it did.
+
+    ``suite`` is where source packages come from. Raises ProvisionError.
+    """
+    sources = private_sources(read_entries(), release_codename(), suite)
     file = apt_dir / "debian.sources"
     stamp = apt_dir / "updated"
     try:
         known = file.read_text() if file.is_file() else ""
         fresh = stamp.is_file() and time.time() - stamp.stat().st_mtime < LISTS_MAX_AGE_S
         if known == sources and fresh and not force:
-            return
+            return False
         require_space(apt_dir, LISTS_BYTES, "package lists")
         (apt_dir / "lists" / "partial").mkdir(parents=True, exist_ok=True)
         file.write_text(sources)
@@ -106,6 +110,22 @@ def update_lists(apt_dir: Path, *, force: bool = False) -> None:
         ) from error
     run_apt(["apt-get", *apt_options(apt_dir), "update"], what="apt-get update")
     stamp.touch()
+    return True
+
+
+def with_lists(apt_dir: Path, suite: str, action: Callable[[], None]) -> None:
+    """Do something with apt; once more with new lists if it failed with those of earlier.
+
+    A mirror drops the files of a version as soon as there is a newer one.
+    """
+    just_fetched = update_lists(apt_dir, suite)
+    try:
+        action()
+    except ProvisionError:
+        if just_fetched:
+            raise
+        update_lists(apt_dir, suite, force=True)
+        action()
 
 
 def install(packages: Sequence[str], apt_dir: Path) -> None:
@@ -113,19 +133,22 @@ def install(packages: Sequence[str], apt_dir: Path) -> None:
     newer = QEMU_SUITES.get(release_codename())
     qemu = [p for p in packages if p.startswith("qemu-")]
     others = [p for p in packages if p not in qemu]
-    update_lists(apt_dir)
     base = ["apt-get", *apt_options(apt_dir), "install", "-y", "--no-install-recommends"]
-    for group, options in ((others, []), (qemu, ["-t", newer] if newer else [])):
-        if group:
-            command = as_root([*base, *options, *group])
-            run_apt(command, what=f"installing {' '.join(group)}")
+
+    def run() -> None:
+        for group, options in ((others, []), (qemu, ["-t", newer] if newer else [])):
+            if group:
+                command = as_root([*base, *options, *group])
+                run_apt(command, what=f"installing {' '.join(group)}")
+
+    with_lists(apt_dir, SOURCE_SUITE, run)
 
 
 def download_source(package: str, version: str, suite: str, into: Path, apt_dir: Path) -> None:
     """Download a source package's files into a folder; needs no root. Raises ProvisionError."""
-    update_lists(apt_dir)
-    command = ["apt-get", *apt_options(apt_dir), "source", "--download-only", "-q"]
+    words = ["source", "--download-only", "-q", f"{package}={version}"]
+    command = ["apt-get", *apt_options(apt_dir), *words]
     what = f"downloading source {package} {version} ({suite})"
-    run_apt([*command, f"{package}={version}"], what=what, cwd=into)
+    with_lists(apt_dir, suite, lambda: run_apt(command, what=what, cwd=into))
     if not list(into.glob("*.dsc")):
-        raise ProvisionError(f"{what}: apt-get left no .dsc file", hint="")
+        raise ProvisionError(f"{what}: apt-get left no .dsc file")

@@ -121,11 +121,14 @@ def main_entry(entries: Iterable[AptEntry], codename: str) -> AptEntry:
     )
 
 
-def private_sources(entries: Sequence[AptEntry], codename: str) -> str:
+def private_sources(
+    entries: Sequence[AptEntry], codename: str, source_suite: str = SOURCE_SUITE
+) -> str:
     """Write the deb822 text of our own sources: the release's, newer QEMU's, TF-A's.
 
-    The release's stanzas come along, updates and security included: an installed library may
-    come from there and its -dev package must match it. Raises ProvisionError.
+    ``source_suite`` is where source packages come from. The release's stanzas come along,
+    updates and security included: an installed library may come from there and its -dev
+    package must match it. Raises ProvisionError.
     """
     mirror = main_entry(entries, codename)
     own = [
@@ -139,7 +142,7 @@ def private_sources(entries: Sequence[AptEntry], codename: str) -> str:
     newer = QEMU_SUITES.get(codename, codename)
     if not any(newer in entry.suites for entry in own):
         parts.append(_stanza("deb", mirror.uris, (newer,), mirror.options))
-    parts.append(_stanza("deb-src", mirror.uris, (SOURCE_SUITE,), mirror.options))
+    parts.append(_stanza("deb-src", mirror.uris, (source_suite,), mirror.options))
     return "\n".join(parts)
 
 

@@ -208,6 +208,27 @@ def test_failed_apt_is_one_clear_error(
     assert not (tmp_path / "apt" / "updated").exists()
 
 
+def test_lists_that_are_out_of_date_are_fetched_and_all_is_tried_again(
+    tmp_path: Path, fake_apt: Path
+) -> None:
+    own = tmp_path / "apt"
+    apt.update_lists(own)
+    once = f"{tmp_path}/failed"
+    failing = f'case "$*" in *install*) [ -e {once} ] || {{ touch {once}; exit 100; }};; esac'
+    program(tmp_path / "bin" / "apt-get", f'echo "$*" >> {fake_apt}\n{failing}')
+    apt.install(["make"], own)
+    calls = [line.split("Timeout=600 ")[1].split()[0] for line in fake_apt.open()]
+    assert calls == ["update", "install", "update", "install"]
+
+
+def test_source_comes_from_the_suite_that_the_stack_names(tmp_path: Path, fake_apt: Path) -> None:
+    (tmp_path / "p.dsc").write_text("")
+    apt.download_source("p", "1", "forky", tmp_path, tmp_path / "apt")
+    text = (tmp_path / "apt" / "debian.sources").read_text()
+    assert "Types: deb-src\nURIs: http://mirror.example/debian\nSuites: forky\n" in text
+    assert "source --download-only -q p=1" in fake_apt.read_text()
+
+
 def test_no_apt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ProvisionError, match=r"apt-get is not on this machine\nhint: packages"):
