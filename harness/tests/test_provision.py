@@ -217,7 +217,7 @@ def test_lists_that_are_out_of_date_are_fetched_and_all_is_tried_again(
     failing = f'case "$*" in *install*) [ -e {once} ] || {{ touch {once}; exit 100; }};; esac'
     program(tmp_path / "bin" / "apt-get", f'echo "$*" >> {fake_apt}\n{failing}')
     apt.install(["make"], own)
-    calls = [line.split("Timeout=600 ")[1].split()[0] for line in fake_apt.open()]
+    calls = [line.split("Timeout=600 ")[1].split()[0] for line in fake_apt.read_text().splitlines()]
     assert calls == ["update", "install", "update", "install"]
 
 
