@@ -114,7 +114,7 @@ def _failing_tests(
     report = folder / "report.jsonl"
     command = [sys.executable, "-m", "pytest", "testcases", "-q", "-n", str(args.workers)]
     command += [f"--set=rmm.image={image}", f"--set=rmm.elf={elf}"]
-    command += [f"--runs={folder / 'runs'}", "-p", "harness.plugin.outcomes"]
+    command += [f"--runs={folder / 'runs'}"]
     command += [] if args.all_failures else ["-x"]
     environment = {**os.environ, "CCA_OUTCOMES": str(report)}
     try:

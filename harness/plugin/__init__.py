@@ -8,4 +8,5 @@ pytest_plugins = [
     "harness.plugin.fixtures",
     "harness.plugin.prepared",
     "harness.plugin.report",
+    "harness.plugin.outcomes",
 ]

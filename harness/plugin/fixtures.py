@@ -6,6 +6,7 @@
 ``machine``         a booted machine: consoles, RAM, QMP
 ``ns``              the normal world on it: RMI calls, memory, granules
 ``rmi``             typed RMI calls, ``ns.rmi``
+``tap``             every SMC since the test began, whoever made it
 ``make_realm``      factory: a bare realm, state NEW, nothing in it
 ``make_guest``      factory: a realm with the payload, active and booted
 ``realm``           a bare realm with default settings
@@ -39,6 +40,7 @@ from harness.realm import (
 )
 from harness.rmi import Rmi
 from harness.stack import BuiltStack
+from harness.tap import Tap
 
 FAILED = pytest.StashKey[bool]()
 """Set on an item as soon as it fails, be it expected, or is interrupted."""
@@ -125,6 +127,14 @@ def ns(cca_running: Running) -> NormalWorld:
 def rmi(ns: NormalWorld) -> Rmi:
     """Typed RMI calls from PE 0."""
     return ns.rmi
+
+
+@pytest.fixture
+def tap(request: pytest.FixtureRequest, cca_running: Running) -> Tap:
+    """Every SMC since the test began: those of realms and of the RMM too."""
+    if cca_running.watch is None:
+        pytest.skip(f"no tap: {cca_session(request.config).tap[1]}")
+    return cca_running.watch.tap
 
 
 @pytest.fixture

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from harness.errors import HarnessError, MachineError
 from harness.link import Link, MailboxLink, SerialLink
-from harness.machine import Machine
+from harness.machine import Machine, TapPlugin
+from harness.plugin.tapping import Watch
 from harness.realm import GranulePool, Ledger, NormalWorld
 from harness.stack import BuiltStack
+from harness.tap import Tap
 from harness.types import GRANULE_BYTES, Pa
 
 _PROBE_GRANULES = 16384
@@ -38,6 +41,7 @@ class Running:
     world: NormalWorld
     pes: set[int] = field(default_factory=lambda: {0})
     read: Callable[[int, int], bytes] | None = None
+    watch: Watch | None = None
 
     def switch_on(self, pe: int) -> None:
         """Bring a PE up once; it serves calls until the machine ends."""
@@ -56,13 +60,20 @@ class MachineKeeper:
     """Hands out this worker's machine and decides whether it may be used again."""
 
     def __init__(
-        self, built: BuiltStack, folder: Path, link_kind: str, boot: Boot | None = None
+        self,
+        built: BuiltStack,
+        folder: Path,
+        link_kind: str,
+        boot: Boot | None = None,
+        *,
+        tap: TapPlugin | None = None,
+        tap_check: bool = False,
     ) -> None:
         self.built = built
         self.folder = folder
         self.link_kind = link_kind
         self.boots = 0
-        self._boot = boot or boot_machine
+        self._boot = boot or partial(boot_machine, tap=tap, tap_check=tap_check)
         self._running: Running | None = None
 
     @property
@@ -80,6 +91,8 @@ class MachineKeeper:
         running.world.pool.begin()
         running.world.ledger.begin()
         running.link.log.clear()
+        if running.watch is not None:
+            running.watch.begin()
         return running
 
     def retire(self) -> None:
@@ -87,6 +100,8 @@ class MachineKeeper:
         if self._running is not None:
             running, self._running = self._running, None
             running.machine.stop(soft_s=0)
+            if running.watch is not None:
+                running.watch.tap.close()
 
     def audit(self) -> None:
         """Check that the last test left nothing behind; LeakFound says what it did.
@@ -99,6 +114,8 @@ class MachineKeeper:
             return
         try:
             running.machine.check()
+            if running.watch is not None:
+                running.watch.check()
             wipes = "wiping" in self.built.capabilities
             _check_leaks(running.world, _not_wiped(running) if wipes else [])
         except BaseException:
@@ -110,9 +127,17 @@ class MachineKeeper:
         self.retire()
 
 
-def boot_machine(built: BuiltStack, folder: Path, name: str, link_kind: str) -> Running:
+def boot_machine(
+    built: BuiltStack,
+    folder: Path,
+    name: str,
+    link_kind: str,
+    *,
+    tap: TapPlugin | None = None,
+    tap_check: bool = False,
+) -> Running:
     """Launch a machine and wait until the normal world answers; BootFailed if it does not."""
-    machine = Machine.launch(built, folder, name=name)
+    machine = Machine.launch(built, folder, name=name, tap=tap)
     try:
         link = _link(link_kind, machine, built)
         link.hello()
@@ -122,7 +147,10 @@ def boot_machine(built: BuiltStack, folder: Path, name: str, link_kind: str) -> 
     ledger = Ledger()
     link.observers.append(lambda _pe, args, results: ledger.observe(args, results))
     world = NormalWorld(link, GranulePool(), ledger)
-    return Running(machine, link, world, read=machine.ram.read)
+    watch = None
+    if machine.tap_file is not None:
+        watch = Watch(Tap(machine.tap_file, machine.check), link if tap_check else None)
+    return Running(machine, link, world, read=machine.ram.read, watch=watch)
 
 
 def _link(kind: str, machine: Machine, built: BuiltStack) -> Link:

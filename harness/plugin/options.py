@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness.plugin.tapping import add_tap_options
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that choose what boots and where results go."""
@@ -37,3 +39,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="where run folders are made (default: $CCA_RUNS, or ./runs)",
     )
+    add_tap_options(group)

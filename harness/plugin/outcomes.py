@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``-p harness.plugin.outcomes``: one JSON line for each phase of a test, as it ends.
+"""``$CCA_OUTCOMES`` names a file: one JSON line for each phase of a test, as it ends.
 
-The file is named by ``$CCA_OUTCOMES``. Lines are written by the controller alone, so
+Lines are written by the controller alone, so
 that readers see whole lines whatever the number of workers.
 """
 

@@ -18,7 +18,9 @@ import pytest
 from harness.artifacts import RunFolder
 from harness.errors import HarnessError
 from harness.link.boot import boot_deadline
+from harness.machine import TapPlugin
 from harness.plugin.keeper import MachineKeeper
+from harness.plugin.tapping import choose_tap
 from harness.stack import BuiltStack, Progress, Stack, build_stack, load_stack
 
 _WORKER_FOLDER = "cca_run_folder"
@@ -46,6 +48,11 @@ class CcaSession:
         return build_stack(self.stack, progress=Progress())
 
     @cached_property
+    def tap(self) -> tuple[TapPlugin | None, str]:
+        """The plugin that records SMCs, or None and why there is none."""
+        return choose_tap(self.config, self.stack, self.built)
+
+    @cached_property
     def run(self) -> RunFolder:
         """The folder of this run, shared by all workers."""
         given = getattr(self.config, "workerinput", {}).get(_WORKER_FOLDER)
@@ -58,7 +65,13 @@ class CcaSession:
     def keeper(self) -> MachineKeeper:
         """This worker's machine, booted when a test needs it."""
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        return MachineKeeper(self.built, self.run.path / "machines" / worker, self.link_kind)
+        return MachineKeeper(
+            self.built,
+            self.run.path / "machines" / worker,
+            self.link_kind,
+            tap=self.tap[0],
+            tap_check=self.config.getoption("cca_tap_check"),
+        )
 
     def reproduce(self, nodeid: str) -> str:
         """The command that runs one test on the same stack again."""
@@ -105,6 +118,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             "overrides": cca.overrides,
             "versions": dict(cca.built.versions),
             "stack_hash": cca.built.hash,
+            "tap": str(cca.tap[0].plugin) if cca.tap[0] else f"off: {cca.tap[1]}",
         }
         boot_deadline()  # refuses a wrong setting once, not at each boot
         cca.run.note(**facts)  # a stack that cannot be built leaves no folder
@@ -127,6 +141,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in cca.built.versions.items())
     return [
         f"stack: {cca.stack.name} ({cca.built.hash[:12]}): {versions}",
+        f"tap: {'every SMC is recorded' if cca.tap[0] else f'off, {cca.tap[1]}'}",
         f"run folder: {cca.run.path}",
     ]
 
