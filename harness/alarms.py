@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from harness.alarm_rules import DEFAULT_RULES, AlarmRule
 from harness.errors import AlarmRaised
+from harness.transcript import readable
 
 _LONGEST_LINE_BYTES = 8192
 _LINES_AFTER = 12
@@ -148,4 +149,4 @@ class AlarmLog:
 
 
 def _text(line: bytes) -> str:
-    return line.decode("utf-8", "backslashreplace").strip()
+    return readable(line).strip()

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import bisect
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -21,6 +22,10 @@ from pathlib import Path
 from harness.errors import HarnessError, results_hint
 
 _TAIL_BYTES = 256 * 1024
+_LONGEST_SHOWN = 400
+_FRAME = re.compile(rb"\x01[^\x01\x04]*\x04")
+"""What programs say to each other on the line: from SOH (start of heading) to EOT."""
+
 _OPEN_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
 
 
@@ -35,6 +40,18 @@ def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def readable(data: bytes) -> str:
+    """Return what a person is to see of some bytes: no frames, undecodable ones as ``\\xNN``.
+
+    Of a very long line only the end is shown.
+    """
+    text = _FRAME.sub(b"", data).decode("utf-8", "backslashreplace").replace("\r", "")
+    return "\n".join(
+        line if len(line) <= _LONGEST_SHOWN else f"…{line[-_LONGEST_SHOWN:]}"
+        for line in text.split("\n")
+    )
 
 
 class Transcript:
@@ -110,9 +127,8 @@ class Transcript:
             return bytes(self._recent)
 
     def tail(self, lines: int = 20) -> str:
-        """Return the last ``lines`` lines as text, undecodable bytes as ``\\xNN``."""
-        text = self.recent().decode("utf-8", "backslashreplace").replace("\r", "")
-        return "\n".join(text.rstrip("\n").split("\n")[-lines:])
+        """Return the last ``lines`` lines, see ``readable``."""
+        return "\n".join(readable(self.recent()).rstrip("\n").split("\n")[-lines:])
 
     def time_at(self, offset: int) -> float:
         """Return the monotonic time, in seconds, at which the byte at ``offset`` arrived."""

@@ -156,6 +156,8 @@ def _text(facts: dict[str, object], running: Running | None) -> str:
     if running is not None:
         lines += ["last calls:", *_listed(facts["last_calls"])]
         lines.append(f"alarm:     {facts['first_alarm'] or 'none'}")
+        if facts["verdict"] == "stack":
+            lines += ["PEs:", *_listed(facts["positions"])]
         if facts["symbols"]:
             lines += ["symbols:", *_listed(facts["symbols"])]
         lines.append(running.machine.consoles["ns"].describe(8))

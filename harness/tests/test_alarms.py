@@ -76,6 +76,13 @@ def test_line_without_end_counts_when_the_console_closes() -> None:
     assert len(log.all) == 1
 
 
+def test_alarm_behind_frames_of_a_link_is_shown_without_them() -> None:
+    log = AlarmLog()
+    log.feed("ns", b"\x01A1,0:12345678\x04" * 100 + b"RMM PANIC: rtt.c:311: walk\n")
+    assert log.first is not None
+    assert log.first.line == "RMM PANIC: rtt.c:311: walk"
+
+
 def test_endless_line_does_not_grow_for_ever() -> None:
     log = AlarmLog()
     for _ in range(100):

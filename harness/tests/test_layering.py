@@ -29,7 +29,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "tap": (*GROUND, *LEAVES, "model"),
     "transcript": GROUND,
     "alarm_rules": (*GROUND, *LEAVES),
-    "alarms": (*GROUND, "alarm_rules"),
+    "alarms": (*GROUND, "alarm_rules", "transcript"),
     "stack": (*GROUND, *LEAVES, "provision"),
     "console": (*GROUND, "alarms", "transcript"),
     "machine": (*GROUND, *LEAVES, "alarms", "console", "transcript"),

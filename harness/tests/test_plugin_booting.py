@@ -167,6 +167,12 @@ def test_failed_test_does_not_keep_its_machine(inner: Inner) -> None:
     result.assert_outcomes(failed=1, passed=1)
 
 
+def test_failure_of_the_stack_says_where_the_pes_were(inner: Inner) -> None:
+    source = "from harness.errors import LinkTimeout\ndef test_it(ns): raise LinkTimeout('silence')"
+    inner.run(source).stdout.fnmatch_lines(["PEs:", "  PE 0: EL2 at 0x60001234"])
+    assert "PEs:" not in inner.run("def test_it(ns): assert False").stdout.str()
+
+
 def test_wrong_limit_of_a_boot_is_a_usage_error(
     inner: Inner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,18 @@ def test_tail_is_bounded_and_the_file_is_not(tmp_path: Path) -> None:
     transcript.close()
 
 
+def test_tail_is_for_people(tmp_path: Path) -> None:
+    transcript = Transcript(tmp_path / "ns.log")
+    transcript.write(b"READY\r\n" + b"\x01A1,0:12345678\x04" * 9000 + b"\x01torn RMM: \xff\n")
+    transcript.write(b"x" * 5000 + b"end\n")
+    first, second, third = transcript.tail(3).split("\n")
+    assert first == "READY"
+    assert second == "\x01torn RMM: \\xff"
+    assert third == "…" + "x" * 397 + "end"
+    assert transcript.recent().count(b"\x04") == 9000
+    transcript.close()
+
+
 def test_full_disk_is_one_clear_error_and_the_tail_goes_on() -> None:
     transcript = Transcript(Path("/dev/full"))
     transcript.check()
