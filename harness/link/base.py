@@ -48,6 +48,10 @@ class LoggedCall(NamedTuple):
         return f"PE {self.pe}: {call} -> {describe_result(self.op, self.args, self.reply)}"
 
 
+Watcher = Callable[[LoggedCall], None]
+"""Called after every request, whatever it is and however it ended."""
+
+
 class Ticket:
     """One request that was handed to a PE, and its answer once that is there."""
 
@@ -98,6 +102,7 @@ class Channel(ABC):
     def __init__(self) -> None:
         self.log: deque[LoggedCall] = deque(maxlen=_LOG_ENTRIES)
         self.observers: list[Observer] = []
+        self.watchers: list[Watcher] = []
         self.calls = 0
 
     @abstractmethod
@@ -159,7 +164,10 @@ class Channel(ABC):
         """Book a finished call."""
         ticket.reply = reply
         self.calls += 1
-        self.log.append(LoggedCall(time.monotonic(), ticket.pe, ticket.op, ticket.args, reply))
+        entry = LoggedCall(time.monotonic(), ticket.pe, ticket.op, ticket.args, reply)
+        self.log.append(entry)
+        for watch in self.watchers:
+            watch(entry)
         if self.observers and ticket.op == OP_SMC:
             for observe in self.observers:
                 observe(ticket.pe, ticket.args, reply.values)

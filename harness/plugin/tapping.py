@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The tap in a session: its options, the fixture ``tap``, the comparison with the link's calls."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.errors import HarnessError, ProvisionError, StackError
+from harness.link import Link
+from harness.link.base import LoggedCall
+from harness.link.protocol import OP_PROGRAM, OP_SMC, STATUS_OK
+from harness.machine import TapPlugin
+from harness.stack import BuiltStack, Progress, Stack, build_tap
+from harness.tap import CallBook, Comparison, Tap, compare
+
+DEFAULT_LIMIT_MIB = 1024
+_HELP_TIMEOUT_S = 20.0
+
+
+class TapDiffers(HarnessError):
+    """The tap saw other calls than the harness made."""
+
+
+def add_tap_options(group: pytest.OptionGroup) -> None:
+    """Add what chooses whether SMCs are recorded, and how many."""
+    group.addoption(
+        "--tap",
+        dest="cca_tap",
+        action="store_true",
+        default=None,
+        help="record every SMC (default: where the stack has a tap and it can be built)",
+    )
+    group.addoption("--no-tap", dest="cca_tap", action="store_false", help="record no SMCs")
+    group.addoption(
+        "--tap-limit",
+        dest="cca_tap_limit",
+        type=int,
+        default=DEFAULT_LIMIT_MIB,
+        metavar="MIB",
+        help="most that one machine's recording may have (default: %(default)s; 0: no limit)",
+    )
+    group.addoption(
+        "--tap-check",
+        dest="cca_tap_check",
+        action="store_true",
+        help="after each test, compare what the tap saw with the calls that the harness made",
+    )
+
+
+def choose_tap(
+    config: pytest.Config, stack: Stack, built: BuiltStack
+) -> tuple[TapPlugin | None, str]:
+    """The tap of a session, or None and the reason.
+
+    Raises StackError, BuildError or ProvisionError where a tap was asked for and cannot be had,
+    and for one that does not compile.
+    """
+    wanted: bool | None = config.getoption("cca_tap")
+    if wanted is False:
+        return None, "--no-tap"
+    try:
+        plugin = _plugin(stack, built)
+    except ProvisionError as lacking:
+        if wanted:
+            raise
+        return None, lacking.message
+    if isinstance(plugin, Path):
+        limit_bytes = int(config.getoption("cca_tap_limit")) << 20
+        return TapPlugin(plugin, built.hash, limit_bytes), ""
+    if wanted:
+        raise StackError(f"--tap: {plugin}")
+    return None, plugin
+
+
+def _plugin(stack: Stack, built: BuiltStack) -> Path | str:
+    """The plugin's file, or why this stack has none."""
+    if "tap" not in stack.components:
+        return f"stack {stack.name} has no component tap"
+    if not built.machine.accel.startswith("tcg"):
+        return f"plugins need -accel tcg, the stack has {built.machine.accel}"
+    if not _takes_plugins(built.qemu):
+        return f"{built.qemu} is built without plugins"
+    return build_tap(stack, progress=Progress()) or f"stack {stack.name} has no component tap"
+
+
+@functools.cache
+def _takes_plugins(qemu: Path) -> bool:
+    try:
+        done = subprocess.run(
+            [qemu, "--help"], capture_output=True, timeout=_HELP_TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return b"-plugin" in done.stdout
+
+
+class Watch:
+    """The tap of one machine, and the harness's own book of calls where they are compared."""
+
+    def __init__(self, tap: Tap, link: Link | None) -> None:
+        self.tap = tap
+        self.book = CallBook() if link is not None else None
+        if link is not None:
+            link.watchers.append(self._book)
+
+    def _book(self, entry: LoggedCall) -> None:
+        assert self.book is not None
+        if entry.op == OP_SMC:
+            results = entry.reply.values if entry.reply.status == STATUS_OK else None
+            self.book.smc(entry.pe, entry.args, results)
+        elif entry.op == OP_PROGRAM:
+            self.book.program(entry.pe, entry.reply.values[0])
+
+    def begin(self) -> None:
+        """A new test."""
+        self.tap.begin()
+        if self.book is not None:
+            self.book.clear()
+
+    def check(self) -> Comparison | None:
+        """Compare, if that was asked for. Raises ``TapDiffers``."""
+        if self.book is None:
+            return None
+        result = compare(self.book, self.tap.events())
+        if not result.ok:
+            raise TapDiffers(str(result), hint=f"the recording is {self.tap.path}")
+        return result
