@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.abi import tables
 from harness.tap.events import Call, Event, Lost, Memory, Return
 from harness.tap.file import TapFile
-from harness.tap.layout import CALL, LOST, RETURN, Header, Line, Record, TapError
+from harness.tap.layout import CALL, LOST, RETURN, Header, Line, Record, State, TapError
 from harness.types import Pa
 
 _NEVER_RETURN = {
@@ -69,7 +69,7 @@ class Assembler:
         memory = _memory(record, lines) if lines else None
         if record.kind == CALL:
             call = Call(record, memory)
-            if record.x[0] not in _NEVER_RETURN:
+            if record.state != State.REALM or record.x[0] not in _NEVER_RETURN:
                 self._open[_caller(record)] = call
             return call
         if record.kind == RETURN:

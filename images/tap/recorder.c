@@ -121,6 +121,13 @@ static uint64_t store(struct tap_record *group, uint64_t fid, uint64_t x2, uint6
 	return spool_append(&spool, group, 1 + group->lines);
 }
 
+/* Others than the RMM are refused when they make its calls, so these come back. */
+static bool returns(const struct moment *moment)
+{
+	return moment->state != TAP_STATE_REALM ||
+	       (moment->x[0] != FID_RMM_RMI_REQ_COMPLETE && moment->x[0] != FID_RMM_BOOT_COMPLETE);
+}
+
 static void record_call(const struct moment *moment)
 {
 	struct tap_record group[SPOOL_GROUP_MAX];
@@ -139,7 +146,7 @@ static void record_call(const struct moment *moment)
 	caller = caller_of(moment);
 	group[0] = record_of(moment, TAP_KIND_CALL, caller.rec);
 	call.call = store(group, call.fid, call.x2, call.x3, false);
-	if (call.fid != FID_RMM_RMI_REQ_COMPLETE && call.fid != FID_RMM_BOOT_COMPLETE)
+	if (returns(moment))
 		pending_put(&caller, &call);
 }
 

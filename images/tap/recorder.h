@@ -4,8 +4,8 @@
  *
  * Invariants:
  * - Safe for several threads: one lock covers the file, the pending calls and the counters.
- * - RMM_RMI_REQ_COMPLETE and RMM_BOOT_COMPLETE have no RETURN: what they return is the next
- *   RMI call of the normal world, which has a record of its own.
+ * - The RMM's RMM_RMI_REQ_COMPLETE and RMM_BOOT_COMPLETE have no RETURN: what they return is
+ *   the next RMI call of the normal world, which has a record of its own.
  */
 #ifndef RECORDER_H
 #define RECORDER_H
