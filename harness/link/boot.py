@@ -48,7 +48,8 @@ def boot_failed(
 ) -> BootFailed:
     """Build the error for a monitor that did not come, out of the reason for it."""
     timed_out = isinstance(problem, LinkTimeout | ConsoleTimeout)
-    when = f"within {deadline.timeout_s:g} s" if timed_out else f"({deadline.elapsed_s:.1f} s)"
+    over = timed_out and deadline.expired
+    when = f"within {deadline.timeout_s:g} s" if over else f"({deadline.elapsed_s:.1f} s)"
     text = f"the firmware did not hand over to the monitor {when}: {problem.message}"
     return BootFailed(
         text if seen in text else f"{text}\n{seen}",

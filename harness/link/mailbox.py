@@ -34,6 +34,7 @@ from harness.link.protocol import (
     mailbox_formats,
 )
 from harness.machine.ram import GuestRam, RamError
+from harness.machine.stuck import StuckWatch
 from harness.types import MASK64
 
 _LAYOUT = codec("MonitorMailbox")
@@ -62,6 +63,8 @@ class MailboxHost(Protocol):
     @property
     def consoles(self) -> Mapping[str, Console]: ...
     def check(self) -> None: ...
+    @property
+    def stuck_watch(self) -> StuckWatch: ...
     def describe(self) -> str: ...
 
 
@@ -113,8 +116,10 @@ class MailboxLink(Link):
         deadline = boot_deadline(timeout_s)
         console = self._machine.consoles["ns"]
         try:
-            if not self._await(lambda: self._boxes[0].words[_STATE_WORD] != PE_OFF, deadline):
+            if not self._await(self._served_or_stuck, deadline):
                 raise LinkTimeout("it never served its mailbox")
+            if not self._served():
+                raise LinkTimeout("it never served its mailbox, and nothing moves any more")
             # The ready line closes the boot log: once it is here, so is every boot alarm.
             self._await(lambda: READY_LINE in console.recent(), deadline.sooner(_BANNER_S))
             self._machine.check()
@@ -123,6 +128,12 @@ class MailboxLink(Link):
         except (LinkTimeout, AlarmRaised) as problem:
             seen = self._machine.describe()
             raise boot_failed(problem, deadline, console, seen) from problem
+
+    def _served(self) -> bool:
+        return self._boxes[0].words[_STATE_WORD] != PE_OFF
+
+    def _served_or_stuck(self) -> bool:
+        return self._served() or self._machine.stuck_watch.stuck()
 
     def start(
         self,

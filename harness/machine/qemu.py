@@ -27,10 +27,11 @@ from harness.machine.argv import (
     qemu_argv,
     reproduction_script,
 )
-from harness.machine.position import parse_positions
+from harness.machine.position import Position, parse_positions
 from harness.machine.process import ChildProcess, describe_status
 from harness.machine.qmp import QmpChannel, QmpError
 from harness.machine.ram import RAM_BASE, GuestRam
+from harness.machine.stuck import StuckWatch, cpu_time_s
 from harness.transcript import Transcript
 
 _LAUNCH_TIMEOUT_S = 60.0
@@ -200,6 +201,12 @@ class Machine:
 
         A realm and a kernel have address spaces of their own: only firmware gets names.
         """
+        return [
+            f"PE {at.pe}: EL{at.level} at {self.symbolise(at.pc) if at.level > 1 else hex(at.pc)}"
+            for at in self._where()
+        ]
+
+    def _where(self) -> list[Position]:
         if not self.alive:
             return []
         try:
@@ -210,10 +217,16 @@ class Machine:
             )
         except QmpError:
             return []
-        return [
-            f"PE {at.pe}: EL{at.level} at {self.symbolise(at.pc) if at.level > 1 else hex(at.pc)}"
-            for at in parse_positions(str(text))
-        ]
+        return parse_positions(str(text))
+
+    @cached_property
+    def stuck_watch(self) -> StuckWatch:
+        """Tells whether the machine hangs; to be asked again and again while one waits."""
+        return StuckWatch(
+            self._where,
+            lambda: sum(console.received_bytes for console in self.consoles.values()),
+            lambda: cpu_time_s(self.pid),
+        )
 
     def output_tail(self, lines: int = 20) -> str:
         """Return the last lines that QEMU itself wrote."""

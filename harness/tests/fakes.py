@@ -31,6 +31,7 @@ from harness.link.protocol import (
     Reply,
 )
 from harness.machine.ram import GuestRam
+from harness.machine.stuck import StuckWatch
 from harness.transcript import Transcript
 
 BOXES = 0x6000_0000
@@ -103,6 +104,10 @@ class FakeMachine:
     ram: GuestRam
     consoles: Mapping[str, Console]
     sick: list[Exception] = field(default_factory=list)
+
+    stuck_watch: StuckWatch = field(
+        default_factory=lambda: StuckWatch(list, lambda: 0, lambda: 0.0)
+    )
 
     def check(self) -> None:
         for problem in self.sick:

@@ -14,6 +14,7 @@ from harness.link import STEP_READ, MailboxLink, Program, Step
 from harness.link.frame import Request
 from harness.link.protocol import OP_FP_GET, OP_PROBE, Reply
 from harness.machine.ram import GuestRam
+from harness.machine.stuck import StuckWatch
 from harness.tests.fakes import (
     BOXES,
     FakeMachine,
@@ -181,3 +182,15 @@ def test_mailboxes_outside_of_ram_are_refused(rig: Rig) -> None:
     with pytest.raises(StackError, match="not all in guest RAM") as caught:
         MailboxLink(rig.machine, 0x1000)
     assert "is machine.memory too small" in caught.value.hint
+
+
+def test_firmware_that_turns_in_circles_is_not_waited_for(rig: Rig) -> None:
+    class Stuck(StuckWatch):
+        def stuck(self) -> bool:
+            return True
+
+    rig.machine.stuck_watch = Stuck(list, lambda: 0, lambda: 0.0)
+    rig.monitor.stop()
+    rig.link._boxes[0].words[2] = 0
+    with pytest.raises(BootFailed, match="never served its mailbox, and nothing moves any more"):
+        rig.link.hello(timeout_s=60)
