@@ -243,9 +243,9 @@ class Console:
         return self.transcript.tail(lines)
 
     def describe(self, lines: int = 20) -> str:
-        """Return name, last lines (long ones cut) and transcript path, for reports."""
-        cut = [_show(line.encode()) for line in self.tail(lines).split("\n")]
-        shown = "\n".join(f"  | {line}" for line in cut) if any(cut) else "  | (nothing)"
+        """Return name, last lines and transcript path, for reports."""
+        text = self.tail(lines)
+        shown = "\n".join(f"  | {line}" for line in text.split("\n")) if text else "  | (nothing)"
         return f"last lines of console {self.name!r}:\n{shown}\ntranscript: {self.transcript.path}"
 
     def _timeout(self, pattern: bytes, until: Deadline) -> ConsoleTimeout:

@@ -141,12 +141,3 @@ def test_discard_forgets_what_nobody_expected(pair: Pair) -> None:
 def test_close_twice_is_harmless(pair: Pair) -> None:
     pair[0].close()
     pair[0].close()
-
-
-def test_long_lines_are_cut_in_reports_but_not_in_the_transcript(pair: Pair) -> None:
-    console, far = pair
-    far.sendall(b"short\n" + b"f" * 5000 + b"\nend")
-    console.expect("end", 5)
-    shown = console.describe().split("\n")
-    assert shown[1:4] == ["  | short", f"  | {'f' * 200}…", "  | end"]
-    assert console.transcript.size_bytes == 5010
