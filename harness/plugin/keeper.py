@@ -100,8 +100,6 @@ class MachineKeeper:
         if self._running is not None:
             running, self._running = self._running, None
             running.machine.stop(soft_s=0)
-            if running.watch is not None:
-                running.watch.tap.close()
 
     def audit(self) -> None:
         """Check that the last test left nothing behind; LeakFound says what it did.

@@ -43,7 +43,6 @@ class Tap:
         self, path: Path, check: Callable[[], None] = _nothing, *, from_start: bool = False
     ) -> None:
         self.path = path
-        self._file = TapFile(path)
         self._check = check
         self._first = 0
         self._next = 0
@@ -54,18 +53,19 @@ class Tap:
 
     def header(self) -> Header:
         """What the file says about itself now."""
-        return self._file.header()
+        with TapFile(self.path) as file:
+            return file.header()
 
     def begin(self) -> None:
         """Forget what was: events count from now on."""
-        self._first = self._next = self._file.count()
+        self._first = self._next = self.header().records
         self._assembler = Assembler()
         self._recent.clear()
 
     def events(self) -> Iterator[Event]:
         """Yield all events since the beginning of this view, up to this moment."""
         assembler = Assembler()
-        with TapFile(self.path) as file:  # of its own: others may read meanwhile
+        with TapFile(self.path) as file:
             for record in file.records(self._first):
                 if (event := assembler.feed(record)) is not None:
                     yield event
@@ -91,19 +91,23 @@ class Tap:
         return self._wait(Return, _where(where), Deadline.after(timeout_s))
 
     def _wait(self, kind: type[_T], where: Where, deadline: Deadline) -> _T:
-        while True:
-            for record in self._file.records(self._next):
-                self._next += 1
-                event = self._assembler.feed(record)
-                if event is None:
-                    continue
+        with TapFile(self.path) as file:
+            while True:
+                for event in self._new(file):
+                    if isinstance(event, kind) and where.matches(event):
+                        return event
+                self._check()
+                if deadline.expired:
+                    raise self._timeout(kind, where, deadline)
+                time.sleep(_POLL_S)
+
+    def _new(self, file: TapFile) -> Iterator[Event]:
+        """Yield what was not looked at yet; what is not taken stays for the next time."""
+        for record in file.records(self._next):
+            self._next += 1
+            if (event := self._assembler.feed(record)) is not None:
                 self._recent.append(event)
-                if isinstance(event, kind) and where.matches(event):
-                    return event
-            self._check()
-            if deadline.expired:
-                raise self._timeout(kind, where, deadline)
-            time.sleep(_POLL_S)
+                yield event
 
     def _timeout(self, kind: type[Call | Return], where: Where, deadline: Deadline) -> TapTimeout:
         shown = "\n".join(f"  {event}" for event in self._recent) or "  (nothing)"
@@ -113,10 +117,6 @@ class Tap:
             f"seen last:\n{shown}\nunder way:\n{pending}",
             hint=f"everything is in {self.path}",
         )
-
-    def close(self) -> None:
-        """Close the file. Idempotent."""
-        self._file.close()
 
 
 def _where(where: Where | str) -> Where:

@@ -187,7 +187,9 @@ class Launched(FakeMachine):
 
     ram = SimpleNamespace(read=lambda _pa, size_bytes: bytes(size_bytes))
 
-    def launch(self, built: BuiltStack, folder: Path, *, name: str) -> Launched:
+    tap_file = None
+
+    def launch(self, built: BuiltStack, folder: Path, *, name: str, tap: object) -> Launched:
         self.folder = folder / name
         return self
 

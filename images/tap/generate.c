@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Writes a tap file without QEMU: `generate CALLS THREADS out=FILE ...` lets each thread, as a
- * CPU, make that many calls with their returns. For tests of the file and of its readers.
+ * Writes a tap file without QEMU: `generate CALLS THREADS FID out=FILE ...` lets each thread,
+ * as a CPU, make that many calls with their returns. FID 0 stands for a mixture.
+ * For tests of the file and of its readers.
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -16,13 +17,14 @@
 #define PAGE_BYTES 4096u
 
 static uint64_t calls;
+static uint64_t fid;
 
 static void call_and_return(uint16_t cpu, uint64_t number)
 {
-	bool enters = number % 4 == 3;
+	bool enters = !fid && number % 4 == 3;
 	struct moment moment = {
 		.cpu = cpu, .state = TAP_STATE_NON_SECURE, .level = 2, .complete = true, .pc = PC,
-		.x = { enters ? FID_RMI_REC_ENTER : FID_RMI_GRANULE_DELEGATE,
+		.x = { fid ? fid : enters ? FID_RMI_REC_ENTER : FID_RMI_GRANULE_DELEGATE,
 		       RAM_BASE + number * PAGE_BYTES, enters ? RAM_BASE : 0, number },
 	};
 
@@ -46,12 +48,13 @@ int main(int argc, char **argv)
 	struct options options;
 	unsigned int count;
 
-	if (argc < 3 || !options_parse(&options, argc - 3, argv + 3)) {
-		fprintf(stderr, "usage: generate CALLS THREADS out=FILE [KEY=VALUE]...\n");
+	if (argc < 4 || !options_parse(&options, argc - 4, argv + 4)) {
+		fprintf(stderr, "usage: generate CALLS THREADS FID out=FILE [KEY=VALUE]...\n");
 		return 2;
 	}
 	calls = strtoull(argv[1], NULL, 0);
 	count = (unsigned int)strtoul(argv[2], NULL, 0);
+	fid = strtoull(argv[3], NULL, 0);
 	if (count == 0 || count > THREADS_MAX || !recorder_open(&options, count, 0))
 		return 1;
 	for (unsigned int cpu = 0; cpu < count; cpu++)
