@@ -57,12 +57,14 @@ class TapPlugin:
     """The plugin that records SMCs; ``limit_bytes`` is the most that its file may have, 0 for any.
 
     ``stack_hash`` is kept in the file. Without ``others`` SMCs of no CCA interface are counted.
+    ``instructions`` adds how many each CPU has executed; that costs time in all code.
     """
 
     plugin: Path
     stack_hash: str = ""
     limit_bytes: int = 0
     others: bool = True
+    instructions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ def _plugin(tap: TapPlugin, out: Path, ram: int | None) -> str:
     words.append(f"others={'record' if tap.others else 'count'}")
     if ram is not None:
         words += [f"ram=/proc/self/fd/{ram}", f"base={RAM_BASE:#x}"]
+    if tap.instructions:
+        words.append("count=on")
     if tap.limit_bytes:
         words.append(f"limit={tap.limit_bytes}")
     return ",".join(word.replace(",", ",,") for word in words)

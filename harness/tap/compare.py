@@ -3,12 +3,12 @@
 
 The harness knows every SMC that it asked the normal-world monitor for, with x0..x7 before
 and after. The tap must have seen the same ones, in the same order on each PE. Besides them
-it sees what the monitor does by itself: the steps of a program, and PSCI calls.
+it sees what the monitor does by itself: PSCI calls, and the steps of a program.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -34,12 +34,19 @@ class Made:
         return f"PE {self.pe}: {_words(self.args)} -> {_words(self.results or ())}"
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A program that the harness let a PE run; each step may have been an SMC."""
+
+    pe: int
+    steps: int
+
+
 @dataclass(slots=True)
 class CallBook:
-    """What the harness did since the last comparison."""
+    """What the harness did since the last comparison, in the order in which it ended."""
 
-    made: list[Made] = field(default_factory=list)
-    program_steps: Counter[int] = field(default_factory=Counter)
+    made: list[Made | Ran] = field(default_factory=list)
 
     def smc(self, pe: int, args: Iterable[int], results: Iterable[int] | None) -> None:
         """An SMC has ended."""
@@ -48,13 +55,12 @@ class CallBook:
         self.made.append(Made(pe, padded, None if results is None else tuple(results)))
 
     def program(self, pe: int, executed: int) -> None:
-        """A program has ended, after that many steps; each may have been an SMC."""
-        self.program_steps[pe] += executed
+        """A program has ended, after that many steps."""
+        self.made.append(Ran(pe, executed))
 
     def clear(self) -> None:
         """Begin a new comparison."""
         self.made.clear()
-        self.program_steps.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +91,21 @@ class _Seen:
     call: Call
     results: tuple[int, ...] | None = None
 
-    def is_as(self, made: Made) -> bool:
+    def is_as(self, made: Made | Ran) -> bool:
+        if isinstance(made, Ran):
+            return False
         return self.call.x == made.args and made.results in (None, self.results)
 
 
 def compare(book: CallBook, events: Iterable[Event]) -> Comparison:
     """Compare the harness's calls with what the tap saw in the same time."""
     seen, problems = _host_calls(events)
-    made: dict[int, list[Made]] = defaultdict(list)
+    made: dict[int, list[Made | Ran]] = defaultdict(list)
     for one in book.made:
         made[one.pe].append(one)
     same = own = 0
     for pe in sorted(made.keys() | seen.keys()):
-        budget = book.program_steps[pe]
-        result = _compare_pe(made[pe], seen[pe], budget)
+        result = _compare_pe(made[pe], seen[pe])
         same, own = same + result.same, own + result.own
         problems += result.problems
     return Comparison(same, own, tuple(problems))
@@ -122,24 +129,36 @@ def _host_calls(events: Iterable[Event]) -> tuple[dict[int, list[_Seen]], list[s
     return by_pe, problems
 
 
-def _compare_pe(made: list[Made], seen: list[_Seen], budget: int) -> Comparison:
+def _compare_pe(made: list[Made | Ran], seen: list[_Seen]) -> Comparison:
     """Match in order; what the tap saw beyond must be the monitor's own."""
     problems: list[str] = []
-    own = at = same = 0
+    waiting = deque(made)
+    steps = own = same = 0
     for one in seen:
-        if at < len(made) and one.is_as(made[at]):
-            at, same = at + 1, same + 1
+        steps += _programs(waiting)
+        if waiting and one.is_as(waiting[0]):
+            waiting.popleft()
+            same += 1
         elif one.call.family == _MONITOR_FAMILY:
             own += 1
-        elif budget:
-            own, budget = own + 1, budget - 1
+        elif steps:
+            own, steps = own + 1, steps - 1
         elif one is seen[-1] and one.results is None:
             own += 1  # still under way when the lists were taken
         else:
-            wanted = f"; the harness made {made[at]}" if at < len(made) else ""
+            wanted = f"; the harness made {waiting[0]}" if waiting else ""
             problems.append(f"the tap saw {_describe(one)}{wanted}")
-    problems += [f"the tap did not see {one}" for one in made[at:]]
+    problems += [f"the tap did not see {one}" for one in waiting if isinstance(one, Made)]
     return Comparison(same, own, tuple(problems))
+
+
+def _programs(waiting: deque[Made | Ran]) -> int:
+    """Take the programs off that come next; return how many calls they explain."""
+    steps = 0
+    while waiting and isinstance(waiting[0], Ran):
+        steps += waiting[0].steps
+        waiting.popleft()
+    return steps
 
 
 def _describe(seen: _Seen) -> str:

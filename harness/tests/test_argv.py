@@ -3,11 +3,12 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.machine.argv import Wiring, interactive_argv, qemu_argv, reproduction_script
+from harness.machine.argv import TapPlugin, Wiring, interactive_argv, qemu_argv, reproduction_script
 from harness.tests.fakes import FakeShape, FakeStack
 
 _SHAPE = FakeShape(3 << 30, 2, "max,x-rme=on", "tcg,thread=multi", "virt,secure=on", ("-s",))
@@ -71,3 +72,18 @@ def test_script_is_valid_shell_and_quotes(tmp_path: Path) -> None:
     path.write_text(script)
     shell = shutil.which("sh") or "sh"
     assert subprocess.run([shell, "-n", str(path)], check=False).returncode == 0
+
+
+def test_tap_gets_its_file_and_the_ram() -> None:
+    tap = TapPlugin(Path("/c/a,b.so"), "abc", limit_bytes=4096, others=False, instructions=True)
+    argv = qemu_argv(_STACK, replace(_WIRING, tap=(tap, Path("/r/calls.tap"))))
+    assert argv[argv.index("-plugin") + 1] == (
+        "/c/a,,b.so,out=/r/calls.tap,stack=abc,others=count,"
+        "ram=/proc/self/fd/8,base=0x40000000,count=on,limit=4096"
+    )
+
+
+def test_tap_without_shared_ram_or_limits() -> None:
+    wiring = replace(_WIRING, ram=None, tap=(TapPlugin(Path("/t.so")), Path("/r/calls.tap")))
+    assert "/t.so,out=/r/calls.tap,stack=,others=record" in qemu_argv(_STACK, wiring)
+    assert "-plugin" not in qemu_argv(_STACK, _WIRING)

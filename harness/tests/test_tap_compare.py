@@ -101,10 +101,18 @@ def test_a_program_explains_as_many_calls_as_it_had_steps() -> None:
     both = Both()
     both.seen(DELEGATE, 1)
     both.seen(DELEGATE, 2)
-    both.both(DELEGATE, 3)
     both.book.program(0, 2)
+    both.both(DELEGATE, 3)
     assert both.compare() == Comparison(1, 2, ())
     both.seen(DELEGATE, 4)
+    assert len(both.compare().problems) == 1
+
+
+def test_a_program_explains_nothing_before_it() -> None:
+    both = Both()
+    both.seen(DELEGATE, 1)
+    both.both(DELEGATE, 2)
+    both.book.program(0, 2)
     assert len(both.compare().problems) == 1
 
 
