@@ -15,6 +15,8 @@ PAGES = 0xB000_0000
 DEVICE = 0x0900_0000
 RMM = 0x4010_0000
 HIGH = 1 << 48
+SECURE = 0x0E00_0000
+BEYOND = 0x1_0000_0000
 LAYOUT = Layout(
     (
         Region(DEVICE, DEVICE + 0x1000, tracked=False),
@@ -48,6 +50,8 @@ def kit(platform: Platform = PLAIN) -> Kit:
         device=DEVICE,
         not_ns=RMM,
         high=HIGH,
+        secure=SECURE,
+        beyond=BEYOND,
         program=PROGRAM,
         pc=0x1_0000,
         gprs=(40, 0xCCA),

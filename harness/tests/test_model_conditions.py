@@ -6,11 +6,21 @@ from __future__ import annotations
 import pytest
 
 from harness.abi import Command, tables
-from harness.model import EnterVerdict, State, act, step
+from harness.model import Call, EnterVerdict, State, act, step
 from harness.model.conditions import CONDITIONS
 from harness.model.realm_side.rsi_conditions import CONDITIONS as RSI_CONDITIONS
 from harness.model.realm_side.rsi_conditions import UNPREDICTABLE
-from harness.model.scenarios import CASES, GOOD, Case, Do, Scene, Unavailable, failing
+from harness.model.scenarios import (
+    CASES,
+    GOOD,
+    PAIRS,
+    Case,
+    Do,
+    Pair,
+    Scene,
+    Unavailable,
+    failing,
+)
 from harness.model.verdict import order
 from harness.tests.model_kits import NARROW, PLAIN, kit
 
@@ -46,6 +56,26 @@ def test_recipe_fails_with_its_condition_alone(case: Case) -> None:
     except Unavailable:
         recipe = case.recipe(kit(NARROW))
     assert failing(recipe.state, recipe.final) == (case.condition,)
+
+
+def test_each_ordered_pair_has_a_recipe() -> None:
+    wanted = {(command.name, *pair) for command in COMMANDS for pair in order(command)}
+    assert wanted <= {(pair.command, pair.first, pair.second) for pair in PAIRS}
+
+
+def test_pair_ids_are_unique() -> None:
+    assert len({pair.id for pair in PAIRS}) == len(PAIRS)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.id)
+def test_first_condition_of_a_pair_is_reported(pair: Pair) -> None:
+    """Both hold, unless the pair says why the second one cannot be asked."""
+    recipe = pair.recipe(kit(PLAIN))
+    assert isinstance(recipe.final, Call)
+    verdict, _ = step(recipe.state, recipe.final)
+    assert verdict.condition == pair.first
+    both = (pair.first,) if pair.undefined else (pair.first, pair.second)
+    assert failing(recipe.state, recipe.final) == both
 
 
 @pytest.mark.parametrize("name", GOOD)

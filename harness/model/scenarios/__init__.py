@@ -11,6 +11,8 @@
 from harness.model.scenarios import families, memory, realms, recs, rsi
 from harness.model.scenarios.good import GOOD
 from harness.model.scenarios.kit import Kit, Unavailable
+from harness.model.scenarios.pair import Pair
+from harness.model.scenarios.pairs import PAIRS
 from harness.model.scenarios.recipe import Case, Recipe, failing
 from harness.model.scenarios.scene import Do, Scene, Step, with_args
 from harness.model.scenarios.wander import Pick, Wanderer
@@ -20,9 +22,11 @@ CASES: tuple[Case, ...] = (*families.CASES, *realms.CASES, *recs.CASES, *memory.
 __all__ = [
     "CASES",
     "GOOD",
+    "PAIRS",
     "Case",
     "Do",
     "Kit",
+    "Pair",
     "Pick",
     "Recipe",
     "Scene",

@@ -99,7 +99,11 @@ def _granule_cases() -> Iterator[Case]:
     for command, arguments in _GRANULES.items():
         for prefix, name, state, last in arguments:
             yield Case(command, f"{prefix}_align", spoilt(command, **{name: plus(name, 8)}))
-            yield Case(command, f"{prefix}_bound", spoilt(command, **{name: _device}))
+            bound = f"{prefix}_bound"
+            yield Case(command, bound, spoilt(command, **{name: device}), "device")
+            yield Case(command, bound, spoilt(command, **{name: _beyond}), "beyond")
+            if command == "RMI_GRANULE_DELEGATE" or last == "pas":
+                yield Case(command, bound, spoilt(command, **{name: secure}), "secure")
             yield from _wrong_states(command, f"{prefix}_{last}", name, state)
             if last == "pas":
                 changed = spoilt(command, **{name: _not_ns})
@@ -117,8 +121,18 @@ def _granule_in(state: GranuleState) -> NewValue:
     return lambda scene, _made: scene.granule_in(state)
 
 
-def _device(scene: Scene, _made: Call) -> int:
+def device(scene: Scene, _made: Call) -> int:
+    """Memory of a device."""
     return needed(scene.kit.device, "device memory")
+
+
+def secure(scene: Scene, _made: Call) -> int:
+    """Memory of the secure world."""
+    return needed(scene.kit.secure, "memory of the secure world")
+
+
+def _beyond(scene: Scene, _made: Call) -> int:
+    return needed(scene.kit.beyond, "address without anything")
 
 
 def _not_ns(scene: Scene, _made: Call) -> int:

@@ -19,8 +19,9 @@ class Kit:
 
     ``granules`` is the first of many Non-secure granules that nobody uses, to be delegated;
     ``pages`` the first of many others, for parameters, never delegated. ``device`` is no
-    DRAM, ``not_ns`` DRAM that another world owns, ``high`` free DRAM above 48 bits; None
-    where the machine has no such thing. ``program`` are the pages (IPA, contents or None)
+    DRAM, ``not_ns`` DRAM that the realm world owns, ``secure`` memory of the secure world that
+    is no DRAM, ``beyond`` an address where there is nothing, ``high`` free DRAM above 48 bits;
+    None where the machine has no such thing. ``program`` are the pages (IPA, contents or None)
     that realms run, ``pc`` and ``gprs`` how they start, ``heap`` a free IPA (1 GiB aligned).
     """
 
@@ -30,6 +31,8 @@ class Kit:
     device: int | None = None
     not_ns: int | None = None
     high: int | None = None
+    secure: int | None = None
+    beyond: int | None = None
     program: tuple[tuple[int, bytes | None], ...] = ()
     pc: int = 0
     gprs: tuple[int, ...] = ()

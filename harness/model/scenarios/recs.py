@@ -23,7 +23,7 @@ from harness.model.scenarios.recipe import Build, Case
 from harness.model.scenarios.scene import Scene, with_args
 from harness.model.state import GranuleState
 
-_ENTER = tables().bitfield("RmiRecEnterFlags")
+ENTER_FLAGS = tables().bitfield("RmiRecEnterFlags")
 _MANY_RECS = 64
 _SECOND_PE = 1
 
@@ -133,7 +133,7 @@ def _enter_with(**fields: Value) -> Build:
 def _mmio_without_syndrome(scene: Scene) -> Call:
     rd, (rec,) = scene.guest()
     scene.run(rec, Access(scene.of(rd).protected_top, has_syndrome=False))
-    flags = _ENTER.encode(EMUL_MMIO=1)
+    flags = ENTER_FLAGS.encode(EMUL_MMIO=1)
     return scene.call("RMI_REC_ENTER", rec, scene.run_page(flags=flags))
 
 
@@ -152,8 +152,8 @@ def _enter_cases() -> Iterator[Case]:
     for variant, extra in bad_lrs.items():
         lrs = (pending | (extra[0] + valid), *extra[1:])
         yield Case(name, "rec_gicv3", _enter_with(gicv3_lrs=lrs), variant)
-    yield Case(name, "rec_sea", _enter_with(flags=_ENTER.encode(INJECT_SEA=1)))
-    yield Case(name, "rec_mmio", _enter_with(flags=_ENTER.encode(EMUL_MMIO=1)), "no-abort")
+    yield Case(name, "rec_sea", _enter_with(flags=ENTER_FLAGS.encode(INJECT_SEA=1)))
+    yield Case(name, "rec_mmio", _enter_with(flags=ENTER_FLAGS.encode(EMUL_MMIO=1)), "no-abort")
     yield Case(name, "rec_mmio", _mmio_without_syndrome, "no-syndrome")
 
 
