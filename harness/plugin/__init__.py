@@ -9,4 +9,5 @@ pytest_plugins = [
     "harness.plugin.prepared",
     "harness.plugin.report",
     "harness.plugin.outcomes",
+    "harness.plugin.coverage",
 ]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.abi import Command, tables
+from harness.coverage import record
 from harness.errors import HarnessError
 from harness.types import MASK64
 
@@ -109,7 +110,10 @@ class Result:
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Succeeds | Fails):
-            return other.matches(self)
+            matched = other.matches(self)
+            if matched:
+                record(self.command.name, other.condition)
+            return matched
         if isinstance(other, Result):
             return (self.command, self.args, self.x) == (other.command, other.args, other.x)
         return NotImplemented
@@ -119,6 +123,8 @@ class Result:
 
 class Succeeds:
     """Wanted: success, with these outputs where given."""
+
+    condition: str | None = None
 
     def __init__(self, **outputs: int) -> None:
         self.outputs = outputs

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The one place that all who judge answers report to; free when nobody collects."""
+
+from __future__ import annotations
+
+from harness.abi import tables
+from harness.coverage.cells import SUCCESS, Cell, known_cells
+
+_seen: set[Cell] | None = None
+"""What the test that runs has covered; None while nobody collects."""
+
+
+def begin() -> None:
+    """Forget what was covered and collect from now on."""
+    global _seen
+    _seen = set()
+
+
+def take() -> list[Cell]:
+    """End the collection and return what was covered, sorted; nothing without ``begin``."""
+    global _seen
+    found, _seen = _seen, None
+    return sorted(found or ())
+
+
+def record(command: str, condition: str | None = None) -> None:
+    """Say that an answer of a command was asserted: a condition's id, None or "success".
+
+    A command that is not in the RMI or RSI tables is left out. AbiError for a condition that
+    the command's table does not have.
+    """
+    if _seen is None:
+        return
+    cell = Cell(command, condition or SUCCESS)
+    if cell in known_cells():
+        _seen.add(cell)
+    elif command.startswith(("RMI_", "RSI_")):
+        tables().command(command).condition(cell.case)
+
+
+def record_exit(reason: str, kind: str) -> None:
+    """Say that a REC exit was seen; one that is not in ``cells.EXIT_KINDS`` is left out."""
+    if _seen is not None and (cell := Cell(reason, kind)) in known_cells():
+        _seen.add(cell)
