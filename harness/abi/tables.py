@@ -39,11 +39,12 @@ def tables(version: str = "1.0") -> Tables:
     """Load the tables of one RMM dialect (``"1.0"`` or ``"2.0"``) with the project's own."""
     merged = _Merge()
     for name in (*(f.format(v=version) for f in _RMM_FILES), *_OWN_FILES):
-        merged.add(name, _load(name))
+        merged.add(name, raw_table(name))
     return merged.finish(version)
 
 
-def _load(name: str) -> dict[str, Any]:
+def raw_table(name: str) -> dict[str, Any]:
+    """Read one file of ``data/`` as it is, prose included; AbiError if there is none."""
     path = resources.files("harness.abi") / "data" / name
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -116,7 +117,7 @@ def _with_inherited(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """Complete a row of a later dialect that says only what differs from an earlier one."""
     if "inherits" not in row:
         return row
-    earlier = {r["name"]: r for r in _load(row["inherits"])["command"]}
+    earlier = {r["name"]: r for r in raw_table(row["inherits"])["command"]}
     return {**lookup(earlier, row["name"], f"command of {row['inherits']}"), **row}
 
 

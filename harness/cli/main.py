@@ -19,7 +19,7 @@ from typing import Protocol, cast
 from harness import __version__
 from harness.errors import HarnessError
 
-COMMANDS = ("doctor", "build", "stacks", "boot", "bench", "mutants")
+COMMANDS = ("doctor", "build", "stacks", "boot", "bench", "mutants", "reference")
 EXIT_ERROR = 2
 
 

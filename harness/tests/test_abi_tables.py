@@ -13,7 +13,7 @@ import pytest
 from harness.abi import Tables
 from harness.abi import tables as load_tables
 from harness.abi.entries import Bits, Register
-from harness.abi.tables import _load, _Merge
+from harness.abi.tables import _Merge, raw_table
 from harness.errors import AbiError
 
 VERSIONS = ("1.0", "2.0")
@@ -108,7 +108,7 @@ def _inner_twice(raw: dict[str, Any], kind: str, inner: str) -> None:
     ],
 )
 def test_double_is_refused(file: str, spoil: Callable[[dict[str, Any]], None], text: str) -> None:
-    raw = copy.deepcopy(_load(file))
+    raw = copy.deepcopy(raw_table(file))
     spoil(raw)
     merge = _Merge()
 
@@ -122,7 +122,7 @@ def test_double_is_refused(file: str, spoil: Callable[[dict[str, Any]], None], t
 
 def test_double_over_two_files_is_refused() -> None:
     merge = _Merge()
-    merge.add("monitor.toml", _load("monitor.toml"))
+    merge.add("monitor.toml", raw_table("monitor.toml"))
     constant = {"meta": {}, "constant": {"MONITOR_MAGIC": 1}}
     with pytest.raises(AbiError, match=r"own\.toml: MONITOR_MAGIC is defined twice"):
         merge.add("own.toml", constant)
