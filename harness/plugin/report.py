@@ -109,6 +109,7 @@ def _machine_facts(running: Running) -> dict[str, object]:
     machine = running.machine
     return {
         "last_calls": _calls(running)[-_LAST_CALLS:],
+        "tap": running.watch.last(_LAST_CALLS) if running.watch else [],
         "first_alarm": str(machine.alarms.first) if machine.alarms.first else None,
         "qemu_status": machine.exit_status,
         "command": machine.command,
@@ -155,6 +156,8 @@ def _text(facts: dict[str, object], running: Running | None) -> str:
     lines = [f"verdict:   {facts['verdict']} (phase {facts['phase']})"]
     if running is not None:
         lines += ["last calls:", *_listed(facts["last_calls"])]
+        if facts["tap"]:
+            lines += ["tap, with the RMM and realms:", *_listed(facts["tap"])]
         lines.append(f"alarm:     {facts['first_alarm'] or 'none'}")
         if facts["verdict"] == "stack":
             lines += ["PEs:", *_listed(facts["positions"])]
