@@ -7,6 +7,7 @@ pytest_plugins = [
     "harness.plugin.requirements",
     "harness.plugin.fixtures",
     "harness.plugin.prepared",
+    "harness.plugin.recipes",
     "harness.plugin.report",
     "harness.plugin.outcomes",
     "harness.plugin.coverage",

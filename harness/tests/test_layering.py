@@ -38,11 +38,12 @@ MAY: dict[str, tuple[str, ...]] = {
     "rmi": (*GROUND, *LEAVES, "coverage"),
     "shell": (*GROUND, "alarms", "console", "transcript"),
     "realm": (*GROUND, *LEAVES, "coverage", "link", "rmi"),
+    "replay": (*GROUND, *LEAVES, "coverage", "link", "model", "realm", "rmi"),
     "launch": (*GROUND, *LEAVES, "shell"),
     "bench": (*GROUND, *LEAVES, "link", "machine", "realm", "rmi", "stack"),
     "plugin": (
         *(*GROUND, *LEAVES, "alarms", "artifacts", "console", "coverage", "launch", "link"),
-        *("machine", "model", "realm", "rmi", "shell", "stack", "tap", "transcript"),
+        *("machine", "model", "realm", "replay", "rmi", "shell", "stack", "tap", "transcript"),
     ),
     "cli": (
         *(*GROUND, *LEAVES, "alarms", "artifacts", "bench", "console", "coverage", "launch"),
@@ -61,7 +62,7 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     "testcases": (
         *(*GROUND, *LEAVES, "alarms", "console", "coverage", "launch", "link", "machine"),
-        *("model", "plugin", "realm", "rmi", "shell", "stack", "tap"),
+        *("model", "plugin", "realm", "replay", "rmi", "shell", "stack", "tap"),
     ),
 }
 """What each unit (a module or package of the harness, or testcases) may import of it."""

@@ -103,7 +103,7 @@ def _undelegated(scene: Scene, _made: Call) -> int:
 
 def _ordered() -> Iterator[Pair]:
     """The pairs of the tables."""
-    of_no_rec = {
+    of_no_rec: dict[str, Enterable] = {
         "rec_state": _running,
         "realm_new": _new,
         "system_off": _off,
@@ -127,7 +127,11 @@ def _of_arguments() -> Iterator[Pair]:
     yield Pair(_NAME, "rec_align", "rec_gicv3", unaligned)
     no_dram = _with(_bad_gic(_active), "rec", device)
     yield Pair(_NAME, "rec_bound", "rec_gicv3", no_dram)
-    of_rec = {"rec_runnable": _not_runnable, "realm_new": _new, "system_off": _off}
+    of_rec: dict[str, Enterable] = {
+        "rec_runnable": _not_runnable,
+        "realm_new": _new,
+        "system_off": _off,
+    }
     for second, enterable in of_rec.items():
         for variant, where in (("secure", secure), ("device", device)):
             build = _with(enterable, "run_ptr", where)
