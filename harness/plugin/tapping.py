@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import functools
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,8 @@ from harness.stack import BuiltStack, Progress, Stack, build_tap
 from harness.tap import CallBook, Comparison, Tap, compare
 
 DEFAULT_LIMIT_MIB = 1024
-_HELP_TIMEOUT_S = 20.0
+_PROBE_TIMEOUT_S = 20.0
+_GOODBYE = '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n'
 
 
 class TapDiffers(HarnessError):
@@ -82,20 +83,32 @@ def _plugin(stack: Stack, built: BuiltStack) -> Path | str:
         return f"stack {stack.name} has no component tap"
     if not built.machine.accel.startswith("tcg"):
         return f"plugins need -accel tcg, the stack has {built.machine.accel}"
-    if not _takes_plugins(built.qemu):
-        return f"{built.qemu} is built without plugins"
-    return build_tap(stack, progress=Progress()) or f"stack {stack.name} has no component tap"
+    plugin = build_tap(stack, progress=Progress())
+    if plugin is None:
+        return f"stack {stack.name} has no component tap"
+    return _refusal(built.qemu, plugin) or plugin
 
 
-@functools.cache
-def _takes_plugins(qemu: Path) -> bool:
-    try:
-        done = subprocess.run(
-            [qemu, "--help"], capture_output=True, timeout=_HELP_TIMEOUT_S, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return b"-plugin" in done.stdout
+def _refusal(qemu: Path, plugin: Path) -> str:
+    """Load the plugin into a QEMU that runs nothing; return why it does not load, or ""."""
+    with tempfile.TemporaryDirectory() as scratch:
+        words = [str(plugin), f"out={scratch}/calls.tap"]
+        argv = [str(qemu), "-M", "none", "-nodefaults", "-display", "none", "-qmp", "stdio"]
+        argv += ["-plugin", ",".join(word.replace(",", ",,") for word in words)]
+        try:
+            done = subprocess.run(
+                argv,
+                input=_GOODBYE,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_PROBE_TIMEOUT_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as problem:
+            return f"{qemu} cannot be asked whether it takes plugins: {problem}"
+    said = done.stderr.strip() or f"exit status {done.returncode}"
+    return f"{qemu} refuses the plugin: {said}" if done.returncode else ""
 
 
 class Watch:

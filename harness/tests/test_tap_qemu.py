@@ -234,8 +234,8 @@ sys.exit(plugin.qemu_plugin_install(1, ctypes.byref(info), 0, None) & 0xFF)
 @pytest.mark.parametrize(
     ("info", "complaint"),
     [
-        (("aarch64", 1, 3, 1), "plugin interface 3 (compatible down to 1), the tap needs 4"),
-        (("aarch64", 6, 7, 1), "plugin interface 7 (compatible down to 6), the tap needs 4"),
+        (("aarch64", 1, 3, 1), "plugin interface 3 (compatible down to 1), the tap speaks 4 and 7"),
+        (("aarch64", 8, 9, 1), "plugin interface 9 (compatible down to 8), the tap speaks 4 and 7"),
         (("x86_64", 2, 4, 1), "the target is x86_64, the tap is for aarch64 machines"),
         (("aarch64", 2, 4, 0), "the target is aarch64, the tap is for aarch64 machines"),
         (("aarch64", 2, 5, 1), "argument out=FILE is missing"),

@@ -35,7 +35,7 @@ def stack() -> Stack:
 @pytest.fixture
 def built(tmp_path: Path, stack: Stack) -> BuiltStack:
     qemu = tmp_path / "qemu"
-    qemu.write_text("#!/bin/sh\necho '-plugin FILE'\n")
+    qemu.write_text("#!/bin/sh\n")
     qemu.chmod(0o755)
     made = SimpleNamespace(qemu=qemu, hash="abc", machine=stack.machine)
     return cast("BuiltStack", made)
@@ -69,16 +69,18 @@ def test_a_stack_without_one(stack: Stack, built: BuiltStack) -> None:
         choose_tap(config(tap=True), bare, built)
 
 
-def test_a_qemu_without_plugins(stack: Stack, built: BuiltStack) -> None:
-    built.qemu.write_text("#!/bin/sh\n")
+def test_a_qemu_that_refuses_the_plugin(stack: Stack, built: BuiltStack) -> None:
+    built.qemu.write_text("#!/bin/sh\necho '-plugin: invalid option' >&2\nexit 1\n")
     chosen, why = choose_tap(config(), stack, built)
     assert chosen is None
-    assert why.endswith("/qemu is built without plugins")
+    assert why.endswith("/qemu refuses the plugin: -plugin: invalid option")
 
 
 def test_a_qemu_that_cannot_be_run(stack: Stack, built: BuiltStack) -> None:
     built.qemu.chmod(0o644)
-    assert choose_tap(config(), stack, built)[0] is None
+    chosen, why = choose_tap(config(), stack, built)
+    assert chosen is None
+    assert "cannot be asked whether it takes plugins" in why
 
 
 def test_an_accelerator_without_plugins(stack: Stack, built: BuiltStack) -> None:

@@ -5,6 +5,8 @@
  * The result of a call is what its caller finds in x0..x7 at the next instruction. That holds
  * for every callee: EL3, an RMM that traps a realm's SMC, a hypervisor that traps a guest's.
  */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -21,7 +23,7 @@
 #define INSTRUCTION_BYTES 4u
 #define PAGE_ENDS 64u
 
-EXPORT int qemu_plugin_version = TAP_PLUGIN_API;
+EXPORT int qemu_plugin_version = PLUGIN_API_IDS;
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv);
 
 static int api;
@@ -106,7 +108,7 @@ static bool follows_smc(const struct qemu_plugin_insn *insn)
 	return is_smc(word);
 }
 
-static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
+static void on_translate(struct qemu_plugin_tb *tb)
 {
 	size_t count = qemu_plugin_tb_n_insns(tb);
 	struct qemu_plugin_insn *first = qemu_plugin_tb_get_insn(tb, 0);
@@ -114,7 +116,6 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 	uint64_t address = qemu_plugin_insn_vaddr(last);
 	uint32_t word = 0;
 
-	(void)id;
 	if (counts)
 		qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(tb, TAP_INLINE_ADD_U64,
 								  instructions, count);
@@ -130,12 +131,10 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 					       (void *)(uintptr_t)address);
 }
 
-static void on_cpu(qemu_plugin_id_t id, unsigned int cpu)
+static void on_cpu(void)
 {
 	static bool tried;
 
-	(void)id;
-	(void)cpu;
 	pthread_mutex_lock(&lock);
 	if (!tried)
 		registers_find(api);
@@ -143,19 +142,45 @@ static void on_cpu(qemu_plugin_id_t id, unsigned int cpu)
 	pthread_mutex_unlock(&lock);
 }
 
-static void on_exit(qemu_plugin_id_t id, void *userdata)
+static void on_translate_with_id(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	(void)id;
+	on_translate(tb);
+}
+
+static void on_translate_with_userdata(struct qemu_plugin_tb *tb, void *userdata)
+{
 	(void)userdata;
-	recorder_close();
+	on_translate(tb);
+}
+
+/* QEMU asks for the version before it says its own: a function of 11.1 tells them apart. */
+__attribute__((constructor)) static void choose_version(void)
+{
+	if (dlsym(RTLD_DEFAULT, "qemu_plugin_set_pc"))
+		qemu_plugin_version = PLUGIN_API_USERDATA;
+}
+
+static void register_callbacks(qemu_plugin_id_t id)
+{
+	bool userdata = qemu_plugin_version >= PLUGIN_API_USERDATA;
+
+	/* These two look at none of their arguments, which therefore may be any. */
+	qemu_plugin_register_vcpu_init_cb(id, on_cpu, NULL);
+	qemu_plugin_register_atexit_cb(id, recorder_close, NULL);
+	qemu_plugin_register_vcpu_tb_trans_cb(
+		id,
+		userdata ? (qemu_plugin_any_cb)on_translate_with_userdata :
+			   (qemu_plugin_any_cb)on_translate_with_id,
+		NULL);
 }
 
 static bool fits(const qemu_info_t *info)
 {
-	if (info->version.cur < TAP_PLUGIN_API || info->version.min > TAP_PLUGIN_API) {
-		say("this QEMU has plugin interface %d (compatible down to %d), the tap needs %d: "
-		    "QEMU 10.0 or later, not much later",
-		    info->version.cur, info->version.min, TAP_PLUGIN_API);
+	if (info->version.cur < qemu_plugin_version || info->version.min > qemu_plugin_version) {
+		say("this QEMU has plugin interface %d (compatible down to %d), the tap speaks "
+		    "%d and %d: QEMU 10.0, 11.1, and those between and not much later",
+		    info->version.cur, info->version.min, PLUGIN_API_IDS, PLUGIN_API_USERDATA);
 		return false;
 	}
 	if (!info->system_emulation || strcmp(info->target_name, "aarch64") != 0) {
@@ -176,8 +201,6 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
 	counts = options.count;
 	if (counts)
 		instructions.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
-	qemu_plugin_register_vcpu_init_cb(id, on_cpu);
-	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate);
-	qemu_plugin_register_atexit_cb(id, on_exit, NULL);
+	register_callbacks(id);
 	return 0;
 }

@@ -4,8 +4,10 @@
  * the interface as a header, so it is declared here.
  *
  * Invariants:
- * - Interface 4 is what the tap exports and what every prototype here is of; QEMU keeps
- *   later versions compatible with it, except for the stride of register descriptors.
+ * - Two interfaces are spoken: 4, which QEMU 10 has and later ones up to 6 keep, and 7 of
+ *   QEMU 11.1, which accepts no older one. From 5 on register descriptors have another
+ *   stride; from 7 on callbacks get the user data in place of the plugin's id.
+ * - A callback is registered with the type that the running interface calls it with.
  * - Registers may be read in a callback only that was registered with TAP_CB_R_REGS.
  */
 #ifndef QEMU_PLUGIN_API_H
@@ -15,7 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TAP_PLUGIN_API 4
+#define PLUGIN_API_IDS 4
+#define PLUGIN_API_USERDATA 7
 
 typedef uint64_t qemu_plugin_id_t;
 
@@ -67,14 +70,15 @@ typedef struct {
 GByteArray *g_byte_array_new(void);
 GByteArray *g_byte_array_set_size(GByteArray *array, unsigned int length);
 
-typedef void (*qemu_plugin_vcpu_cb)(qemu_plugin_id_t id, unsigned int vcpu);
-typedef void (*qemu_plugin_udata_cb)(qemu_plugin_id_t id, void *userdata);
-typedef void (*qemu_plugin_tb_cb)(qemu_plugin_id_t id, struct qemu_plugin_tb *tb);
 typedef void (*qemu_plugin_insn_cb)(unsigned int vcpu, void *userdata);
 
-void qemu_plugin_register_vcpu_init_cb(qemu_plugin_id_t id, qemu_plugin_vcpu_cb cb);
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, qemu_plugin_tb_cb cb);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, qemu_plugin_udata_cb cb, void *userdata);
+/* Stands for a callback of either interface; the first two of interface 4 ignore userdata. */
+typedef void (*qemu_plugin_any_cb)(void);
+
+void qemu_plugin_register_vcpu_init_cb(qemu_plugin_id_t id, qemu_plugin_any_cb cb, void *userdata);
+void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id, qemu_plugin_any_cb cb,
+					   void *userdata);
+void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, qemu_plugin_any_cb cb, void *userdata);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, qemu_plugin_insn_cb cb,
 					    enum qemu_plugin_cb_flags flags, void *userdata);
 void qemu_plugin_register_vcpu_tb_exec_inline_per_vcpu(struct qemu_plugin_tb *tb,
