@@ -26,6 +26,8 @@ _T = TypeVar("_T", Call, Return)
 class TapTimeout(HarnessError):
     """The event that was waited for did not come."""
 
+    verdict = "assertion"
+
 
 def _nothing() -> None:
     """There is no machine to ask."""
