@@ -35,7 +35,14 @@ PLAIN = Platform(
 )
 """A machine like QEMU's, with some DRAM above 48 bits."""
 
-NARROW = replace(PLAIN, pa_bits=44, vmid_bits=8, unchecked=frozenset(), has_attestation=False)
+NARROW = replace(
+    PLAIN,
+    features=PLAIN.features & ~_FEATURES.bits("HASH_SHA_512").mask,
+    pa_bits=44,
+    vmid_bits=8,
+    unchecked=frozenset(),
+    has_attestation=False,
+)
 """The same with a smaller PA range and VMIDs, and an RMM that checks everything."""
 
 PROGRAM = ((0x1_0000, b"code"), (0x1_1000, None))

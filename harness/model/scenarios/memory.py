@@ -32,6 +32,19 @@ def _at_heap(command: str, level: int, wanted: int) -> Build:
     return build
 
 
+def _at_ns_block(command: str) -> Build:
+    """The command asks for a table where a block of NS memory is mapped."""
+
+    def build(scene: Scene) -> Call:
+        rd = scene.realm()
+        ipa = scene.of(rd).protected_top
+        scene.tables(rd, ipa, 2)
+        scene.do("RMI_RTT_MAP_UNPROTECTED", rd, ipa, 2, _BLOCK | ATTRIBUTES)
+        return scene.call(command, rd, ipa, 3)
+
+    return build
+
+
 def _with_data(command: str) -> Build:
     def build(scene: Scene) -> Call:
         made = GOOD[command](scene)
@@ -58,6 +71,7 @@ def _table_cases() -> Iterator[Case]:
     yield Case("RMI_RTT_CREATE", "rtte_state", _at_heap("RMI_RTT_CREATE", 3, 3))
     for command in ("RMI_RTT_DESTROY", "RMI_RTT_FOLD"):
         yield Case(command, "rtte_state", _at_heap(command, 2, 3), "unassigned")
+        yield Case(command, "rtte_state", _at_ns_block(command), "block")
     yield Case("RMI_RTT_DESTROY", "rtt_live", _with_data("RMI_RTT_DESTROY"), "data")
     yield Case("RMI_RTT_DESTROY", "rtt_live", _at_heap("RMI_RTT_DESTROY", 3, 2), "table")
     yield Case("RMI_RTT_FOLD", "rtt_homo", _with_data("RMI_RTT_FOLD"), "data")

@@ -72,6 +72,13 @@ def _flag_without(feature: str, flag: str) -> Build:
     return build
 
 
+def _hash_not_offered(scene: Scene) -> Call:
+    for name, code in tables().enum("RmiHashAlgorithm").items():
+        if not scene.kit.platform.feature(f"HASH_{name}"):
+            return realm_create(scene, hash_algo=code)
+    raise Unavailable("this RMM offers every hash algorithm that the tables have")
+
+
 def _vmid_used(scene: Scene) -> Call:
     vmid = scene.of(scene.realm()).vmid
     return realm_create(scene, vmid=vmid)
@@ -114,6 +121,7 @@ def _create_cases() -> Iterator[Case]:
         yield Case(name, "params_supp", _more_than(feature, field), field.replace("_", "-"))
     for feature, flag in (("LPA2", "LPA2"), ("SVE_EN", "SVE"), ("PMU_EN", "PMU")):
         yield Case(name, "params_supp", _flag_without(feature, flag), flag.lower())
+    yield Case(name, "params_supp", _hash_not_offered, "hash")
     yield Case(name, "vmid_valid", _vmid_used, "used")
     yield Case(name, "vmid_valid", _vmid_too_wide, "too-wide")
     yield Case(name, "alias", _rd_in_root)

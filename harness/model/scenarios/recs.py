@@ -34,6 +34,12 @@ def _rec_of_active(scene: Scene) -> Call:
     return rec_create_in(scene, rd)
 
 
+def _rec_of_off(scene: Scene) -> Call:
+    rd, (rec,) = scene.guest()
+    scene.run(rec, scene.smc("PSCI_SYSTEM_OFF"))
+    return rec_create_in(scene, rd)
+
+
 def _rec_with(**changes: Value) -> Build:
     return lambda scene: rec_create(scene, **changes)
 
@@ -70,6 +76,7 @@ def _granule_in(state: GranuleState) -> NewValue:
 def _rec_create_cases() -> Iterator[Case]:
     name = "RMI_REC_CREATE"
     yield Case(name, "realm_state", _rec_of_active, "active")
+    yield Case(name, "realm_state", _rec_of_off, "system-off")
     yield Case(name, "num_aux_max", _rec_with(num_aux=17, aux=()))
     yield Case(name, "num_aux", _one_aux_too_many)
     yield Case(name, "mpidr_index", _rec_with(mpidr=mpidr_of(1)), "skipped")
@@ -77,10 +84,18 @@ def _rec_create_cases() -> Iterator[Case]:
     yield Case(name, "rec_limit", _rec_limit)
     yield Case(name, "aux_align", _aux(lambda scene, _made: scene.delegated() + 8))
     yield Case(name, "aux_alias", _aux(lambda _scene, made: made.args[0]), "rec")
+    yield Case(name, "aux_alias", _same_aux_twice, "twice")
     for state in GranuleState:
         if state is not GranuleState.DELEGATED:
             build = _aux(_granule_in(state))
             yield Case(name, "aux_state", build, state.lower())
+
+
+def _same_aux_twice(scene: Scene) -> Call:
+    wanted = scene.kit.platform.aux_granules
+    if wanted < 2:
+        raise Unavailable("RECs do not have two auxiliary granules here")
+    return rec_create(scene, aux=(scene.delegated(),) * wanted)
 
 
 def _one_aux_too_many(scene: Scene) -> Call:
