@@ -5,8 +5,20 @@ from __future__ import annotations
 
 import pytest
 
+from harness.abi import tables
 from harness.plugin.fixtures import MakeGuest
-from harness.realm import DataAbort, GuestRealm, IrqExit, NormalWorld, Reentry, a64
+from harness.realm import (
+    DataAbort,
+    GuestRealm,
+    IrqExit,
+    NormalWorld,
+    PsciExit,
+    Realm,
+    Reentry,
+    a64,
+)
+from harness.realm.state import add_code
+from harness.realm.sysregs import ENCODINGS
 from harness.types import GRANULE_BYTES, Ipa
 
 pytestmark = [pytest.mark.realm, pytest.mark.requires("realms")]
@@ -45,6 +57,10 @@ REALM_REGISTERS = {
     "CONTEXTIDR_EL1": 0x1234_5678,
     "PAR_EL1": 0x0000_0001_2345_6000,
     "APIAKEYLO_EL1": 0x0BAD_CAFE_0BAD_CAFE,
+    "APIBKEYHI_EL1": 0x1BAD_CAFE_0BAD_CAFE,
+    "APDAKEYLO_EL1": 0x2BAD_CAFE_0BAD_CAFE,
+    "APDBKEYHI_EL1": 0x3BAD_CAFE_0BAD_CAFE,
+    "APGAKEYLO_EL1": 0x4BAD_CAFE_0BAD_CAFE,
     "FPCR": 0x0040_0000,
     "FPSR": 0x0800_0010,
 }
@@ -66,7 +82,7 @@ def test_host_register_is_kept_over_an_entry(guest: GuestRealm, ns: NormalWorld,
 
 @pytest.mark.parametrize("name", REALM_REGISTERS)
 def test_realm_register_is_kept_over_exits(make_guest: MakeGuest, name: str) -> None:
-    """Each realm finds its own value, whatever the other one and the host have there."""
+    """Each realm finds its own value, whatever the other and the host have (CPU-11)."""
     one, other = make_guest(), make_guest()
     value = REALM_REGISTERS[name]
     assert one.guest.write_sysreg(name, value).ok
@@ -175,3 +191,25 @@ def test_command_registers_come_through_unchanged(guest: GuestRealm) -> None:
     """A host call carries all its registers in both directions."""
     words = [0x0101_0101_0101_0101 * n for n in range(1, 17)]
     assert guest.guest.run("NOP", *words).values[:16] == tuple(words)
+
+
+def test_pstate_is_kept_over_an_exit(realm: Realm) -> None:
+    """PSTATE.DIT is on after an exit as the realm left it (CPU-12)."""
+    dit, device = 1 << 24, realm.unprotected_base
+    rec = add_code(
+        realm,
+        [
+            *a64.mov(1, dit),
+            a64.msr(1, *ENCODINGS["DIT"]),
+            *a64.mov(0, tables().command("PSCI_CPU_SUSPEND").fid),
+            a64.smc(),
+            a64.mrs(2, *ENCODINGS["DIT"]),
+            *a64.mov(3, device),
+            a64.store(2, 3, width_bytes=8),
+        ],
+    )
+    realm.activate()
+    assert isinstance(rec.enter(), PsciExit)
+    seen = rec.enter()
+    assert isinstance(seen, DataAbort)
+    assert seen.gprs[0] == dit

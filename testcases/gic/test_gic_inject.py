@@ -64,7 +64,7 @@ def test_interrupt_goes_from_pending_to_active_to_inactive(listening: GuestRealm
 
 
 def test_interrupt_that_comes_again_is_pending_and_active(listening: GuestRealm) -> None:
-    """PENDING_ACTIVE in, PENDING out after the end of interrupt."""
+    """PENDING_ACTIVE in, PENDING out after the end of interrupt (GIC-12)."""
     intid, seen = read(listening, "ICC_IAR1_EL1", list_register(40))
     again = list_register(40, LrState.PENDING_ACTIVE)
     seen = write(listening, "ICC_EOIR1_EL1", intid, lrs=(again,))
@@ -133,7 +133,8 @@ def test_vmcr_shows_the_binary_point(guest: GuestRealm) -> None:
 
 @pytest.mark.parametrize("register", ["ICC_SGI1R_EL1", "ICC_SGI0R_EL1"], ids=["group-1", "group-0"])
 def test_sgi_exits_with_its_value(guest: GuestRealm, register: str) -> None:
-    """A write to an SGI register exits as a system register access; PC is behind it (GIC-10)."""
+    """A write to an SGI register exits as a system register access; PC is behind it (GIC-10,
+    EXIT-12)."""
     value = 3 << 24 | 1
     seen = write(guest, register, value)
     assert isinstance(seen, SysregExit)

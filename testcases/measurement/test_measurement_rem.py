@@ -94,7 +94,7 @@ def test_reading_no_measurement_is_refused(guest: GuestRealm, index: int) -> Non
 
 @pytest.mark.parametrize("index", range(5))
 def test_each_slot_can_be_read(guest: GuestRealm, index: int) -> None:
-    """RSI_MEASUREMENT_READ of RIM and REMs (MRD-02)."""
+    """RSI_MEASUREMENT_READ of RIM and REMs (MRD-02, MEAS-08)."""
     assert guest.guest.rsi.measurement_read(index) == Succeeds()
 
 

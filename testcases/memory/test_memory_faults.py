@@ -67,7 +67,7 @@ UNUSABLE = pytest.mark.parametrize(
 def test_data_access_to_empty_aborts_in_the_realm(
     make_guest: MakeGuest, state: Prepare, command: str
 ) -> None:
-    """RIPAS EMPTY, whatever HIPAS: SEA with the address, no exit (MEM-01, MEM-02)."""
+    """RIPAS EMPTY, whatever HIPAS: SEA with the address, no exit (MEM-01, MEM-02, MEM-13)."""
     report = prepared(make_guest, state).guest.run(command, HEAP, 8)
     assert report.is_external_abort
     assert (report.exceptions, report.far) == (1, HEAP)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.realm import DataAbort, GuestRealm, NormalWorld, entry_bytes
+from harness.realm import DataAbort, GuestRealm, NormalWorld, entry_bytes, unprotected_desc
 from harness.realm.tables import S2AP_READ_ONLY
 from harness.rmi import Succeeds
 from harness.types import GRANULE_BYTES, Ipa
@@ -17,15 +17,30 @@ BLOCK_BYTES = entry_bytes(2)
 
 
 def test_realm_reads_what_the_host_wrote(guest: GuestRealm, ns: NormalWorld) -> None:
-    """RMI_RTT_MAP_UNPROTECTED: the realm reads the host's page."""
+    """RMI_RTT_MAP_UNPROTECTED: the realm reads the host's page (UNP-03)."""
     page = guest.realm.share_page(SHARED)
     ns.poke(page, 0xCCA)
     assert guest.guest.read(SHARED).value == 0xCCA
 
 
 def test_host_reads_what_the_realm_wrote(guest: GuestRealm, ns: NormalWorld) -> None:
-    """RMI_RTT_MAP_UNPROTECTED: the host reads what the realm stored."""
+    """RMI_RTT_MAP_UNPROTECTED: the host reads what the realm stored (UNP-03)."""
     page = guest.realm.share_page(SHARED)
+    assert guest.guest.write(SHARED + 8, 0xACC).ok
+    assert ns.peek(page + 8).value == 0xACC
+
+
+@pytest.mark.parametrize(
+    "mem_attr", [0b110, 0b111, 0b101], ids=["write-back", "as-stage-1", "non-cacheable"]
+)
+def test_attributes_are_the_host_s_choice(
+    guest: GuestRealm, ns: NormalWorld, mem_attr: int
+) -> None:
+    """Each choice of stage 2 attributes is kept, and values pass both ways (UNP-01)."""
+    page = guest.realm.share_page(SHARED, mem_attr=mem_attr)
+    assert guest.realm.tables.entry(SHARED).desc == unprotected_desc(page, mem_attr=mem_attr)
+    ns.poke(page, 0xCCA)
+    assert guest.guest.read(SHARED).value == 0xCCA
     assert guest.guest.write(SHARED + 8, 0xACC).ok
     assert ns.peek(page + 8).value == 0xACC
 

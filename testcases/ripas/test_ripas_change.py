@@ -83,7 +83,7 @@ def test_request_for_empty_shows_value_zero(ram: GuestRealm) -> None:
 
 
 def test_host_applies_the_whole_request(guest: GuestRealm) -> None:
-    """The realm sees new_base = top and ACCEPT (RIP-03)."""
+    """The realm sees new_base = top and ACCEPT (RIP-03, RIPS-27)."""
     ask(guest, Ripas.RAM)
     assert set_ripas(guest, HEAP, TOP) == Succeeds(out_top=TOP)
     assert answer(guest) == Succeeds(new_base=TOP, response=ACCEPT)
