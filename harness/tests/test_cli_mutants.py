@@ -4,84 +4,243 @@
 from __future__ import annotations
 
 import json
-import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
 
-from harness.cli import bench, main, mutants
-from harness.errors import BuildError
+from harness import mutants
+from harness.cli import bench, main
+from harness.cli import mutants as command
+from harness.cli.regress import CHECKOUT
+from harness.errors import BuildError, HarnessError
+from harness.mutants import Failure, Fault, Planted, Run
 
-FAILED = '{"test": "test_a.py::test_it", "phase": "call", "outcome": "failed", "duration_s": 1}\n'
+CATCHER = Failure("testcases/rd/test_a.py::test_it", "call", "wanted this, seen that")
+Script = Callable[[Sequence[str], Sequence[str]], Run]
 
 
-@pytest.fixture(autouse=True)
-def patches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class FakeRunner:
+    """Answers by the fault that is planted; ``asked`` has (fault, tests, left out)."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, list[str], list[str]]] = []
+        self.scripts: dict[str, Script] = {
+            "caught": lambda *_: Run((CATCHER,), 3),
+            "hangs": lambda *_: Run((), 1, timed_out=True),
+            "survives": lambda *_: Run((), 10),
+            "": lambda *_: Run((), 1),
+        }
+
+    def __call__(
+        self, tests: Sequence[str], settings: Sequence[str], folder: Path, *, without: Sequence[str]
+    ) -> Run:
+        fault = settings[0].rpartition("/")[2] if settings else ""
+        folder.mkdir(parents=True)
+        self.asked.append((fault, list(tests), list(without)))
+        return self.scripts[fault](tests, without)
+
+    def of(self, fault: str) -> list[list[str]]:
+        """What was run with a fault, portion by portion."""
+        return [tests for name, tests, _ in self.asked if name == fault]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    patches = tmp_path / "patches"
+    patches.mkdir()
     for name in ("caught", "hangs", "stale", "survives"):
-        (tmp_path / f"{name}.patch").write_text(f"# concern of {name}\n--- a\n")
-    monkeypatch.setattr(mutants, "_PATCHES", tmp_path)
+        file = "--- a/images/rmm/psci.c\n+++ b/images/rmm/psci.c\n"
+        (patches / f"{name}.patch").write_text(f"# area: concern of {name}\n{file}")
+    monkeypatch.setattr(command, "_PATCHES", patches)
+    return patches
 
-    def build(patch: Path, folder: Path) -> tuple[Path, Path]:
-        if patch.stem == "stale":
-            raise BuildError("stale: patch failed with status 1", hint="apply")
-        return folder / patch.stem, folder / "rmm.elf"
 
-    def pytest_run(command: list[str], **settings: object) -> object:
-        name = next(word for word in command if word.startswith("--set=rmm.image")).split("/")[-1]
-        environment = settings["env"]
-        assert isinstance(environment, dict)
-        if name == "survives":
-            return SimpleNamespace(returncode=0)
-        Path(environment["CCA_OUTCOMES"]).write_text(FAILED)
-        if name == "hangs":
-            raise subprocess.TimeoutExpired(command, 600)
-        return SimpleNamespace(returncode=1)
+@pytest.fixture
+def runner(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
+    def plant(fault: Fault, checkout: Path, work: Path) -> Planted:
+        if fault.name == "stale":
+            raise BuildError("stale: the patch does not fit", hint="make it anew")
+        return Planted(tmp_path / fault.name, tmp_path / "rmm.elf")
 
-    monkeypatch.setattr(mutants, "_build", build)
-    monkeypatch.setattr(subprocess, "run", pytest_run)
+    fake = FakeRunner()
+    monkeypatch.setenv("CCA_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(mutants, "plant", plant)
+    monkeypatch.setattr(mutants, "PytestRunner", lambda *_: fake)
+    return fake
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What was printed, without times and folders."""
+    out = capsys.readouterr().out.splitlines()
+    return [line.replace("   0 s  ", "") for line in out if "evidence:" not in line]
+
+
+def evidence(tmp_path: Path) -> list[str]:
+    """The folders that stayed."""
+    return sorted(path.name.split("-")[0] for path in (tmp_path / "runs").glob("mutants/*/*"))
 
 
 def test_every_fault_gets_a_verdict_and_none_ends_the_others(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    runner: FakeRunner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main.main(["mutants", "--json", str(tmp_path / "out.json")]) == 1
-    assert capsys.readouterr().out.splitlines() == [
-        "caught                           test_a.py::test_it",
-        "hangs                            test_a.py::test_it and 1 more",
-        "stale                            NOT PLANTED",
-        "survives                         SURVIVED",
+    out = tmp_path / "out.json"
+    assert main.main(["mutants", "--json", str(out)]) == 1
+    assert lines(capsys) == [
+        "caught               testcases/rd/test_a.py::test_it",
+        "hangs                no end of testcases/psci",
+        "stale                NOT PLANTED",
+        "survives             SURVIVED",
         "2 of 4 faults caught",
-        "not planted: stale: patch failed with status 1",
-        "hint: apply",
-        "survived: survives",
+        "not planted: stale: area: concern of stale",
+        "  stale: the patch does not fit",
+        "  hint: make it anew",
+        "survived: survives: area: concern of survives",
     ]
-    rows = {row["name"]: row for row in json.loads((tmp_path / "out.json").read_text())}
-    assert rows["hangs"]["caught_by"] == ["test_a.py::test_it", "no end after 600 s"]
-    assert rows["stale"]["error"].startswith("stale: patch failed")
-    assert rows["caught"]["concern"] == "concern of caught"
+    rows = {row["name"]: row for row in json.loads(out.read_text())}
+    assert rows["caught"]["failures"][0]["text"] == "wanted this, seen that"
+    assert rows["caught"]["concern"] == "area: concern of caught"
+    assert rows["stale"]["error"].startswith("stale: the patch does not fit")
+    assert {name: row["state"] for name, row in rows.items()}["hangs"] == "caught"
+    assert evidence(tmp_path) == ["stale"]
 
 
-def test_all_caught_is_success() -> None:
+def test_all_caught_is_success(runner: FakeRunner) -> None:
     assert main.main(["mutants", "caught"]) == 0
 
 
+@pytest.mark.usefixtures("runner")
 def test_unknown_fault_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["mutants", "nonsense"]) == 2
     assert "no fault named nonsense\nhint: there are: caught, hangs" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["mutants", "bench"])
+def test_likely_tests_run_first_and_all_of_them_once(runner: FakeRunner) -> None:
+    main.main(["mutants", "survives"])
+    near, rest = runner.of("survives")
+    assert near == ["testcases/psci"]
+    there = {p.parent.name for p in CHECKOUT.glob("testcases/*/test_*.py")}
+    assert {Path(path).name for path in rest} == there - {"psci"}
+    assert all("testcases/boot/test_boot_refused.py" in left for _, _, left in runner.asked)
+
+
+def test_test_of_the_table_runs_first(runner: FakeRunner, folder: Path) -> None:
+    assert main.main(["mutants", "caught", "--record"]) == 0
+    runner.asked.clear()
+    main.main(["mutants", "caught"])
+    assert runner.of("caught")[0] == [CATCHER.test]
+    runner.asked.clear()
+    main.main(["mutants", "caught", "--afresh"])
+    assert runner.of("caught")[0] == ["testcases/psci"]
+
+
+def test_table_keeps_what_was_not_run_and_forgets_survivors(
+    runner: FakeRunner, folder: Path
+) -> None:
+    main.main(["mutants", "--record"])
+    runner.scripts["caught"] = runner.scripts["survives"]
+    runner.scripts["survives"] = lambda *_: Run((CATCHER,), 1)
+    main.main(["mutants", "survives", "--record"])
+    table = folder / "README.md"
+    assert mutants.read_table(table) == {
+        "caught": CATCHER.test,
+        "hangs": "no end of testcases/psci",
+        "survives": CATCHER.test,
+    }
+    main.main(["mutants", "caught", "--record"])
+    assert "caught" not in mutants.read_table(table)
+    assert "| [caught](caught.patch) | area: concern of caught | none yet |" in table.read_text()
+
+
+def test_test_that_fails_once_only_is_no_proof(
+    runner: FakeRunner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flake = Failure("testcases/rd/test_b.py::test_flaky", "call", "once")
+
+    def script(tests: Sequence[str], without: Sequence[str]) -> Run:
+        if list(tests) == [flake.test]:
+            return Run((), 1)
+        return Run((CATCHER if flake.test in without else flake,), 2)
+
+    runner.scripts["caught"] = script
+    out = tmp_path / "out.json"
+    assert main.main(["mutants", "caught", "--json", str(out)]) == 0
+    [row] = json.loads(out.read_text())
+    assert [one["test"] for one in row["failures"]] == [CATCHER.test]
+    assert row["doubts"] == [{"test": flake.test, "phase": "call", "text": "once"}]
+    assert evidence(tmp_path) == ["caught"]
+    assert Path(row["evidence"]).is_dir()
+    assert f"failed only once, with caught: {flake.test}" in lines(capsys)
+
+
+def test_test_that_fails_without_the_fault_is_no_proof(
+    runner: FakeRunner, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def script(tests: Sequence[str], _: Sequence[str]) -> Run:
+        return Run((CATCHER,) if CATCHER.test in tests else (), 1)
+
+    runner.scripts[""] = script
+    assert main.main(["mutants", "caught"]) == 1
+    printed = lines(capsys)
+    assert "unclear: caught: area: concern of caught" in printed
+    assert f"  {CATCHER.test} also fails without the fault:" in printed
+    assert evidence(tmp_path) == ["no"]
+
+
+def test_pytest_that_ends_strangely_concerns_one_fault(
+    runner: FakeRunner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def script(*_: Sequence[str]) -> NoReturn:
+        raise HarnessError("pytest ended with status 3:\nINTERNALERROR")
+
+    runner.scripts["hangs"] = script
+    assert main.main(["mutants", "hangs", "caught"]) == 1
+    assert lines(capsys)[:3] == [
+        "hangs                UNCLEAR",
+        "caught               testcases/rd/test_a.py::test_it",
+        "1 of 2 faults caught",
+    ]
+
+
+def test_patch_says_what_it_is_about(folder: Path) -> None:
+    (folder / "bare.patch").write_text("--- a/x\n+++ b/x\n")
+    with pytest.raises(HarnessError, match=r"bare\.patch does not say what it concerns"):
+        mutants.load_faults(folder, ["bare"])
+
+
+def test_patches_of_the_tree_change_sources_whose_tests_are_known() -> None:
+    root = CHECKOUT
+    for fault in mutants.load_faults(root / "testcases" / "mutants"):
+        for file in fault.files:
+            assert (root / file).is_file(), fault.name
+            near = mutants.patches.NEAR[Path(file).stem]
+            assert all((root / "testcases" / name).is_dir() for name in near)
+
+
+def test_table_of_the_tree_has_every_fault_with_its_test() -> None:
+    folder = CHECKOUT / "testcases" / "mutants"
+    known = mutants.read_table(folder / "README.md")
+    faults = mutants.load_faults(folder)
+    assert set(known) == {fault.name for fault in faults}
+    assert (folder / "README.md").read_text() == mutants.render_table(faults, known)
+    for test in known.values():
+        file, name = test.split("::")
+        assert f"def {name.partition('[')[0]}(" in (CHECKOUT / file).read_text(), (
+            f"{test} is gone: scripts/mutants --record"
+        )
+
+
+@pytest.mark.parametrize("name", ["mutants", "bench"])
 def test_place_of_the_results_is_looked_at_first(
-    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def measure(_: object) -> NoReturn:
         raise AssertionError("measured before looking")
 
     monkeypatch.setattr(bench, "run", measure)
     with pytest.raises(SystemExit):
-        main.main([command, "--json", "/nowhere/out.json"])
+        main.main([name, "--json", "/nowhere/out.json"])
     assert "argument --json: /nowhere/out.json cannot be written" in capsys.readouterr().err
 
 

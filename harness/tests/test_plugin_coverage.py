@@ -185,3 +185,9 @@ def test_covers(cca_running, condition):
     result = inner.run(tests, "-n", "2", "-p", "no:randomly")
     result.assert_outcomes(passed=4)
     assert [len(tests) for tests in inner.covered().values()] == [1, 1, 1, 1]
+
+
+def test_threshold_adds_nothing_to_a_wrong_stack(inner: Inner) -> None:
+    result = inner.run(COVERING, "--fail-under-coverage", "100", "--set", "rmm.image=missing.img")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "Traceback" not in result.stderr.str() + result.stdout.str()
