@@ -16,7 +16,7 @@ from typing import Self
 from harness.alarms import AlarmLog
 from harness.console import Console
 from harness.deadline import Deadline
-from harness.elf import ElfFile, Symboliser
+from harness.elf import Symboliser
 from harness.errors import HarnessError, LaunchError, MachineDied, results_hint
 from harness.machine.argv import (
     CONSOLE_NAMES,
@@ -30,13 +30,13 @@ from harness.machine.argv import (
 from harness.machine.position import Position, parse_positions
 from harness.machine.process import ChildProcess, describe_status
 from harness.machine.qmp import QmpChannel, QmpError
-from harness.machine.ram import RAM_BASE, GuestRam
+from harness.machine.ram import GuestRam
 from harness.machine.stuck import StuckWatch, cpu_time_s
+from harness.machine.symbols import symboliser
 from harness.transcript import Transcript
 
 _LAUNCH_TIMEOUT_S = 60.0
 _POSITION_TIMEOUT_S = 2.0
-_RMM_RUN_ADDRESS = RAM_BASE + 0x10_0000
 
 _running: weakref.WeakSet[Machine] = weakref.WeakSet()
 
@@ -243,10 +243,7 @@ class Machine:
     @cached_property
     def symboliser(self) -> Symboliser:
         """Names for the addresses of firmware and normal world (not of realms)."""
-        # TF-A's own test payload lies where the RMM does, if that replaced it.
-        left_out = {"realm", "trp"} if "rmm" in self.what.elfs else {"realm"}
-        files = {name: path for name, path in self.what.elfs.items() if name not in left_out}
-        return Symboliser(files, _biases(files))
+        return symboliser(self.what.elfs)
 
     def symbolise(self, pa: int) -> str:
         """Return an address with function and source line where they are known."""
@@ -289,14 +286,6 @@ def _new_folder(run_dir: Path, name: str) -> Path:
             number += 1
         else:
             return folder
-
-
-def _biases(files: Mapping[str, Path]) -> dict[str, int]:
-    """An RMM that is linked at zero runs where TF-A loads it."""
-    with contextlib.suppress(HarnessError):
-        if "rmm" in files and ElfFile(files["rmm"]).code_range[0] == 0:
-            return {"rmm": _RMM_RUN_ADDRESS}
-    return {}
 
 
 def _indent(text: str) -> str:
