@@ -8,6 +8,7 @@ pytest_plugins = [
     "harness.plugin.fixtures",
     "harness.plugin.prepared",
     "harness.plugin.recipes",
+    "harness.plugin.scenarios",
     "harness.plugin.report",
     "harness.plugin.outcomes",
     "harness.plugin.coverage",

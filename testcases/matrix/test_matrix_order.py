@@ -7,11 +7,12 @@ import pytest
 
 from harness.model.scenarios import PAIRS, Pair
 from harness.plugin.recipes import PlayRow
+from harness.plugin.scenarios import as_params
 
 pytestmark = [pytest.mark.rmi, pytest.mark.requires("realms")]
 
 
-@pytest.mark.parametrize("row", [pytest.param(pair, id=pair.id) for pair in PAIRS])
+@pytest.mark.parametrize("row", as_params(PAIRS))
 def test_order(play: PlayRow, row: Pair) -> None:
     """Both fail the call, or would if the second could be asked (see harness.model.scenarios)."""
     play(row)

@@ -71,7 +71,7 @@ CASES: list[tuple[str, str, Call]] = [
 def test_bad_argument_is_refused_and_changes_nothing(
     asking: GuestRealm, condition: str, act: Call
 ) -> None:
-    """RMI_RTT_SET_RIPAS refuses (RIPS-01..26); the request can still be applied after it."""
+    """RMI_RTT_SET_RIPAS refuses, the request can still be applied (RIPS-01..23, RIPS-25..26)."""
     assert act(asking) == Fails(condition)
     assert call(asking) == Succeeds(out_top=TOP)
 
