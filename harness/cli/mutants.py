@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     """Plant, build, run, report; status 1 unless a test caught every fault."""
     from harness.mutants import load_faults, read_table
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the pytest below as well
     faults = load_faults(_PATCHES, args.names)
     known = read_table(_PATCHES / _TABLE)
     hunt = _hunt(args, {} if args.afresh else known)

@@ -35,6 +35,9 @@ NEAR: dict[str, tuple[str, ...]] = {
 }
 """Source file of the RMM (without its ending) to the folders of test cases about it."""
 
+LONG = ("matrix", "races", "random")
+"""Folders about everything: they come last."""
+
 SAY_NOTHING = ("boot/test_boot_refused.py",)
 """Test cases that boot other RMMs, or spoil what the RMM is given: no test of this one."""
 
@@ -73,14 +76,18 @@ def _load(patch: Path) -> Fault:
 def portions_of(fault: Fault, folders: Iterable[str], known: str = "") -> list[list[str]]:
     """Portions of tests, the likeliest first: the test that once caught it, near, the rest.
 
+    Near are the folder that the concern begins with, and those about the patched source.
     ``folders`` are those of ``testcases`` that have tests; what is returned are arguments for
     pytest, relative to the checkout.
     """
     there = sorted(folders)
+    area = fault.concern.split(":")[0].lower()
     stems = [Path(file).stem for file in fault.files]
-    near = [f for stem in stems for f in NEAR.get(stem, ()) if f in there]
-    rest = [f for f in there if f not in near]
-    portions = [[known] if known else [], _paths(near), _paths(rest)]
+    wanted = [area, *(folder for stem in stems for folder in NEAR.get(stem, ()))]
+    near = [folder for folder in wanted if folder in there]
+    rest = [folder for folder in there if folder not in (*near, *LONG)]
+    long = [folder for folder in there if folder not in (*near, *rest)]
+    portions = [[known] if known else [], _paths(near), _paths(rest), _paths(long)]
     return [portion for portion in portions if portion]
 
 

@@ -118,11 +118,23 @@ def test_unknown_fault_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_likely_tests_run_first_and_all_of_them_once(runner: FakeRunner) -> None:
     main.main(["mutants", "survives"])
-    near, rest = runner.of("survives")
+    near, rest, long = runner.of("survives")
     assert near == ["testcases/psci"]
     there = {p.parent.name for p in CHECKOUT.glob("testcases/*/test_*.py")}
-    assert {Path(path).name for path in rest} == there - {"psci"}
+    assert {Path(path).name for path in (*near, *rest, *long)} == there
+    assert len(near) + len(rest) + len(long) == len(there)
+    assert "testcases/matrix" in long
     assert all("testcases/boot/test_boot_refused.py" in left for _, _, left in runner.asked)
+
+
+def test_concern_names_a_folder_too() -> None:
+    fault = Fault("x", "timer: it is late", Path("x.patch"), ("images/rmm/psci.c",))
+    portions = mutants.portions_of(fault, ["rd", "psci", "timer", "matrix"])
+    assert portions == [
+        ["testcases/timer", "testcases/psci"],
+        ["testcases/rd"],
+        ["testcases/matrix"],
+    ]
 
 
 def test_test_of_the_table_runs_first(runner: FakeRunner, folder: Path) -> None:
