@@ -49,9 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plant, build, run, report; status 1 unless a test caught every fault."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends pytest as well
+    try:
+        return _run(args)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(args: argparse.Namespace) -> int:
     from harness.mutants import load_faults, read_table
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the pytest below as well
     faults = load_faults(_PATCHES, args.names)
     known = read_table(_PATCHES / _TABLE)
     hunt = _hunt(args, {} if args.afresh else known)
