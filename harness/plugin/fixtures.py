@@ -12,6 +12,7 @@
 ``realm``           a bare realm with default settings
 ``guest``           a booted realm with default settings
 ``second_pe``       number of a second PE, switched on
+``busy_boot_pe``    for tests that keep PE 0 itself busy
 ==================  ==============================================================
 
 After each test everything must be given back; the machine is used again only if it is.
@@ -144,6 +145,13 @@ def second_pe(cca_running: Running) -> int:
         pytest.skip("not on this stack: it has one PE only")
     cca_running.switch_on(1)
     return 1
+
+
+@pytest.fixture
+def busy_boot_pe(request: pytest.FixtureRequest) -> None:
+    """The test keeps PE 0 busy while it asks for more: not over the line that PE 0 serves."""
+    if cca_session(request.config).link_kind == "serial":
+        pytest.skip("not over the serial link: PE 0 serves the line, and the test keeps it busy")
 
 
 @pytest.fixture(scope="session")

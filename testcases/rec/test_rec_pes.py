@@ -24,6 +24,7 @@ def on_each_pe(make_guest: MakeGuest, second_pe: int) -> GuestRealm:
     return guest
 
 
+@pytest.mark.usefixtures("busy_boot_pe")
 def test_each_rec_runs_on_its_own_pe(on_each_pe: GuestRealm, ns: NormalWorld) -> None:
     """All RECs are inside at once: each waits for what only the host can write (REC-02)."""
     shared = on_each_pe.realm.share_page(SHARED)
@@ -36,6 +37,7 @@ def test_each_rec_runs_on_its_own_pe(on_each_pe: GuestRealm, ns: NormalWorld) ->
     assert [report.value for report in ended] == [1, 1]
 
 
+@pytest.mark.usefixtures("busy_boot_pe")
 def test_interrupts_of_the_host_end_every_entry(on_each_pe: GuestRealm, ns: NormalWorld) -> None:
     """Each PE's own timer interrupts the REC that runs there: IRQ exits (REC-03)."""
     ticks = ns.link.sysreg_read("CNTFRQ_EL0") // 200
