@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import signal
 import sys
 import time
@@ -57,32 +59,35 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from harness.mutants import load_faults, read_table
+    from harness.mutants import load_faults, read_table, snapshot
 
     faults = load_faults(_PATCHES, args.names)
     known = read_table(_PATCHES / _TABLE)
-    hunt = _hunt(args, {} if args.afresh else known)
+    stamp = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+    root = (args.keep or default_root() / "mutants" / stamp).absolute()
     verdicts: list[Verdict] = []
-    for fault in faults:
-        verdicts.append(hunt.try_fault(fault))
-        print(verdicts[-1].line(), flush=True)
-        _write_json(args.json, verdicts)
-    verdicts = hunt.check_without_faults(verdicts)
+    with snapshot(CHECKOUT, root) as tree:
+        hunt = _hunt(args, tree, root, {} if args.afresh else known)
+        for fault in faults:
+            verdicts.append(hunt.try_fault(fault))
+            print(verdicts[-1].line(), flush=True)
+            _write_json(args.json, verdicts)
+        verdicts = hunt.check_without_faults(verdicts)
+    with contextlib.suppress(OSError):
+        root.rmdir()  # nothing unexpected happened
     _write_json(args.json, verdicts)
     if args.record:
         _record(known, verdicts)
     return _summary(verdicts)
 
 
-def _hunt(args: argparse.Namespace, known: dict[str, str]) -> Hunt:
+def _hunt(args: argparse.Namespace, tree: Path, root: Path, known: dict[str, str]) -> Hunt:
     from harness.mutants import Hunt, PytestRunner, plant
 
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    root = (args.keep or default_root() / "mutants" / stamp).absolute()
     return Hunt(
-        plant=lambda fault, folder: plant(fault, CHECKOUT, folder),
-        runner=PytestRunner(CHECKOUT, args.workers, _TIMEOUT_S, not args.all_failures),
-        folders=sorted({path.parent.name for path in CHECKOUT.glob("testcases/*/test_*.py")}),
+        plant=lambda fault, folder: plant(fault, tree, folder),
+        runner=PytestRunner(tree, args.workers, _TIMEOUT_S, not args.all_failures),
+        folders=sorted({path.parent.name for path in tree.glob("testcases/*/test_*.py")}),
         known=known,
         root=root,
     )

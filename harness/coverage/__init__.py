@@ -6,7 +6,8 @@ or ``Fails`` does it by itself. Nothing is kept unless somebody collects.
 """
 
 from harness.coverage.cells import EXITS, SUCCESS, Cell, Row, rows
-from harness.coverage.recorder import begin, record, record_exit, take
+from harness.coverage.exits import exit_cell, record_exit
+from harness.coverage.recorder import begin, record, take
 from harness.coverage.tally import Tally, Totals
 from harness.coverage.unreachable import Unreachable, load_unreachable
 
@@ -19,6 +20,7 @@ __all__ = [
     "Totals",
     "Unreachable",
     "begin",
+    "exit_cell",
     "load_unreachable",
     "record",
     "record_exit",

@@ -38,7 +38,12 @@ def record(command: str, condition: str | None = None) -> None:
         tables().command(command).condition(cell.case)
 
 
-def record_exit(reason: str, kind: str) -> None:
-    """Say that a REC exit was seen; one that is not in ``cells.EXIT_KINDS`` is left out."""
-    if _seen is not None and (cell := Cell(reason, kind)) in known_cells():
+def collects() -> bool:
+    """Whether anybody wants to know."""
+    return _seen is not None
+
+
+def record_cell(cell: Cell) -> None:
+    """Book one of the known cells."""
+    if _seen is not None:
         _seen.add(cell)

@@ -5,6 +5,7 @@ from harness.mutants.hunt import Hunt, Verdict
 from harness.mutants.patches import Fault, load_faults, portions_of
 from harness.mutants.plant import Planted, plant
 from harness.mutants.runner import Failure, PytestRunner, Run, Runner
+from harness.mutants.snapshot import snapshot
 from harness.mutants.table import read_table, render_table
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "portions_of",
     "read_table",
     "render_table",
+    "snapshot",
 ]

@@ -17,8 +17,10 @@ from typing import Any, Protocol
 from harness.errors import HarnessError
 
 _LOG_LINES = 30
-_OK_STATUSES = (0, 1, 2, 5)
-"""Passed, failed, stopped at the first failure, nothing selected."""
+_FAILED = (1, 2)
+"""Tests failed; stopped at the first, or before any test because files cannot be read."""
+_OK_STATUSES = (0, *_FAILED, 5)
+"""5: nothing was selected."""
 _NOT_FOUND = 4
 
 
@@ -72,7 +74,7 @@ class PytestRunner:
         run = read_report(report, timed_out=status is None)
         if status == _NOT_FOUND and _is_one_test(tests):
             return run  # a test of the table that was renamed
-        failed_without_test = status == 1 and not run.failures
+        failed_without_test = status in _FAILED and not run.failures
         if status is not None and (status not in _OK_STATUSES or failed_without_test):
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
             raise HarnessError(f"pytest ended with status {status}:\n{tail}", hint=f"see {log}")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.abi import Value, codec
+from harness.coverage import record_exit
 from harness.errors import RealmError
 from harness.rmi import ExitReason
 from harness.types import Ipa
@@ -247,6 +248,7 @@ _BY_EC: dict[int, type[Exit]] = {
 def decode_exit(area: bytes | memoryview) -> Exit:
     """Decode an RmiRecExit; RealmError for a reason not in the tables."""
     record = _EXIT.unpack(area)
+    record_exit(record)
     reason = int.from_bytes(bytes(area[:8]), "little")
     if reason == ExitReason.SYNC:
         esr = record["esr"]

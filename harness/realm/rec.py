@@ -9,7 +9,6 @@ from typing import TypedDict, Unpack
 
 from harness.abi import Value, codec
 from harness.link import Pending
-from harness.realm.exit_kinds import book_exit
 from harness.realm.exits import Exit, decode_exit
 from harness.realm.normal_world import NormalWorld
 from harness.rmi import EnterFlags, Result
@@ -59,7 +58,7 @@ class Rec:
 
     def last_exit(self) -> Exit:
         """Decode the exit area as it is now."""
-        return book_exit(decode_exit(self.world.read(Pa(self.run + _EXIT_OFFSET), _EXIT_BYTES)))
+        return decode_exit(self.world.read(Pa(self.run + _EXIT_OFFSET), _EXIT_BYTES))
 
     def try_enter(
         self, *, pe: int = 0, timeout_s: float = 10.0, **area: Unpack[EnterArea]

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,6 +20,12 @@ from harness.mutants import Failure, Fault, Planted, Run
 
 CATCHER = Failure("testcases/rd/test_a.py::test_it", "call", "wanted this, seen that")
 Script = Callable[[Sequence[str], Sequence[str]], Run]
+
+
+@contextmanager
+def as_it_is(checkout: Path, _: Path) -> Iterator[Path]:
+    """In place of a copy of the tree."""
+    yield checkout
 
 
 class FakeRunner:
@@ -67,6 +74,7 @@ def runner(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fak
     fake = FakeRunner()
     monkeypatch.setenv("CCA_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(mutants, "plant", plant)
+    monkeypatch.setattr(mutants, "snapshot", as_it_is)
     monkeypatch.setattr(mutants, "PytestRunner", lambda *_: fake)
     return fake
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import BuildError, HarnessError
-from harness.mutants import Fault, PytestRunner, Run, plant
+from harness.mutants import Fault, PytestRunner, Run, plant, snapshot
 from harness.mutants.runner import read_report
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,7 +75,7 @@ time.sleep(60)
     assert not stat.exists() or " Z " in stat.read_text()
 
 
-@pytest.mark.parametrize("status", [3, 4, 1])
+@pytest.mark.parametrize("status", [1, 2, 3, 4])
 def test_other_ends_are_errors_with_the_last_lines(tmp_path: Path, status: int) -> None:
     with pytest.raises(HarnessError, match=f"pytest ended with status {status}:\nINTERNAL"):
         run(tmp_path, f"print('INTERNAL', flush=True)\nsys.exit({status})", "testcases/rd")
@@ -118,3 +118,17 @@ def test_outcome_lines_are_json(tmp_path: Path) -> None:
     report.write_text(json.dumps(row) + "\n")
     [failure] = read_report(report).failures
     assert failure.text == ""
+
+
+def test_tree_is_copied_and_goes_away(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for name in ("harness/cli/__pycache__/x.pyc", "images/rmm/a.c", "pyproject.toml", "runs/big"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(name)
+    with snapshot(tree, tmp_path / "work") as copy:
+        (tree / "images/rmm/a.c").write_text("edited meanwhile")
+        assert (copy / "images/rmm/a.c").read_text() == "images/rmm/a.c"
+        assert (copy / "pyproject.toml").is_file()
+        assert not (copy / "runs").exists()
+        assert not list(copy.rglob("*.pyc"))
+    assert not copy.exists()
