@@ -12,6 +12,7 @@ from harness.realm.observe import EntryAt, Scope
 from harness.types import GRANULE_BYTES, align_down
 
 _OF_REC = frozenset({GranuleState.REC, GranuleState.REC_AUX})
+_IPAS = frozenset({"ipa", "base", "top"})
 _MOST_ENTRIES = 16
 
 
@@ -44,7 +45,12 @@ def _changing(state: State, program: frozenset[int]) -> set[int]:
 
 def _named(state: State, final: Call) -> tuple[int, ...]:
     """Granules of the normal world that are arguments of the call."""
-    bases = {align_down(arg, GRANULE_BYTES) for arg in final.args}
+    inputs = final.command.inputs if final.command else ()
+    bases = {
+        align_down(arg, GRANULE_BYTES)
+        for register, arg in zip(inputs, final.args, strict=True)
+        if register.type == "Address" and register.name not in _IPAS
+    }
     return tuple(base for base in bases if state.platform.layout.is_ns(base))
 
 

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a recipe leaves is taken back by calls that succeed; what is looked at follows from it."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.model import Call, GranuleState, Interrupt, State, act, step
+from harness.model.scenarios import CASES, PAIRS, Case, Pair, Recipe, Unavailable
+from harness.replay.scope import scope_of
+from harness.replay.undo import undoing
+from harness.tests.model_kits import NARROW, PLAIN, PROGRAM, kit
+
+ROWS: list[Case | Pair] = [*CASES[::5], *PAIRS[::5]]
+PROGRAM_IPAS = frozenset(ipa for ipa, _ in PROGRAM)
+
+
+def recipe_of(row: Case | Pair) -> Recipe:
+    try:
+        return row.recipe(kit(PLAIN))
+    except Unavailable:
+        return row.recipe(kit(NARROW))
+
+
+def stopped(state: State) -> State:
+    """The state after all RECs were interrupted."""
+    for pa, rec in state.recs.items():
+        if rec.running is not None:
+            _, state = act(state, pa, Interrupt())
+    return state
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_everything_is_undone(row: Case | Pair) -> None:
+    state = stopped(recipe_of(row).state)
+    for made in undoing(state):
+        verdict, state = step(state, made)
+        assert verdict.ok, verdict.explain()
+    assert (state.granules, state.realms, state.recs) == ({}, {}, {})
+
+
+def scope(case_id: str) -> tuple[Recipe, dict[int, str], tuple[int, ...]]:
+    recipe = recipe_of(next(case for case in CASES if case.id == case_id))
+    found = scope_of(recipe.state, recipe.final, PROGRAM_IPAS)
+    return recipe, found.contents, found.accessible
+
+
+def test_all_granules_and_pages_of_a_quiet_state_are_in_the_scope() -> None:
+    recipe, contents, accessible = scope("RMI_DATA_CREATE-flags_valid")
+    assert isinstance(recipe.final, Call)
+    source = recipe.final.args[3]
+    assert set(contents) == {*recipe.state.granules, source} == set(accessible)
+
+
+def test_a_running_rec_is_not_in_the_scope() -> None:
+    recipe, contents, accessible = scope("RMI_REC_DESTROY-rec_state")
+    running = {pa for pa, rec in recipe.state.recs.items() if rec.running is not None}
+    idle = set(recipe.state.recs) - running
+    assert running.isdisjoint(contents)
+    assert idle <= set(contents)
+    assert set(recipe.state.granules) <= set(accessible)
+
+
+def test_memory_that_a_realm_only_names_is_in_the_scope() -> None:
+    """The page that RSI_REALM_CONFIG must not write is compared, the program's pages are not."""
+    _, contents, _ = scope("RSI_REALM_CONFIG-addr_align")
+    assert list(contents.values()).count(GranuleState.DATA) == 1
