@@ -19,7 +19,17 @@ from typing import Protocol, cast
 from harness import __version__
 from harness.errors import HarnessError
 
-COMMANDS = ("doctor", "build", "stacks", "boot", "bench", "mutants", "reference")
+COMMANDS = (
+    "doctor",
+    "build",
+    "stacks",
+    "boot",
+    "bench",
+    "mutants",
+    "reference",
+    "replay",
+    "random",
+)
 EXIT_ERROR = 2
 
 

@@ -41,6 +41,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "replay": (*GROUND, *LEAVES, "coverage", "link", "model", "realm", "rmi"),
     "launch": (*GROUND, *LEAVES, "shell"),
     "bench": (*GROUND, *LEAVES, "link", "machine", "realm", "rmi", "stack"),
+    "oracle": (*GROUND, *LEAVES, "link", "machine", "model", "realm", "rmi", "stack"),
     "plugin": (
         *(*GROUND, *LEAVES, "alarms", "artifacts", "console", "coverage", "launch", "link"),
         *("machine", "model", "realm", "replay", "rmi", "shell", "stack", "tap", "transcript"),
@@ -51,6 +52,7 @@ MAY: dict[str, tuple[str, ...]] = {
             "link",
             "machine",
             "model",
+            "oracle",
             "provision",
             "realm",
             "rmi",
@@ -62,7 +64,7 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     "testcases": (
         *(*GROUND, *LEAVES, "alarms", "console", "coverage", "launch", "link", "machine"),
-        *("model", "plugin", "realm", "replay", "rmi", "shell", "stack", "tap"),
+        *("model", "oracle", "plugin", "realm", "replay", "rmi", "shell", "stack", "tap"),
     ),
 }
 """What each unit (a module or package of the harness, or testcases) may import of it."""
