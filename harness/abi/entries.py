@@ -8,6 +8,7 @@ known names.
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -28,13 +29,20 @@ class Register:
     @property
     def first(self) -> int:
         """Number of the (first) register: ``x3..x10`` gives 3."""
-        return int(self.reg.split("..")[0][1:])
+        return _ends(self.reg)[0]
 
     @property
     def count(self) -> int:
         """How many registers it spans: ``x3..x10`` gives 8."""
-        ends = [int(part[1:]) for part in self.reg.split("..")]
-        return ends[-1] - ends[0] + 1
+        first, last = _ends(self.reg)
+        return last - first + 1
+
+
+@functools.cache
+def _ends(reg: str) -> tuple[int, int]:
+    """Tables are read once, registers of recordings millions of times."""
+    numbers = [int(part[1:]) for part in reg.split("..")]
+    return numbers[0], numbers[-1]
 
 
 @dataclass(frozen=True, slots=True)

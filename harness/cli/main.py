@@ -24,6 +24,8 @@ COMMANDS = (
     "build",
     "stacks",
     "boot",
+    "trace",
+    "judge",
     "bench",
     "mutants",
     "reference",

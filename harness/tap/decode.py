@@ -115,6 +115,12 @@ def status(fid: int, x0: int) -> Status:
     return Status(f"{x0:#x}", 0, x0)
 
 
+def structure_name(fid: int, *, returns: bool) -> str:
+    """The structure that the memory of a call or of its return is, "" if it has none."""
+    names = _MEMORY.get(name_of(fid))
+    return names[returns] if names else ""
+
+
 def structure(fid: int, data: bytes, *, returns: bool) -> dict[str, Value] | None:
     """Decode the memory of a call or of its return, None where the tables say nothing of it."""
     names = _MEMORY.get(name_of(fid))

@@ -53,6 +53,11 @@ class Tap:
         if not from_start:
             self.begin()
 
+    @property
+    def first(self) -> int:
+        """Index of the record that this view begins with."""
+        return self._first
+
     def header(self) -> Header:
         """What the file says about itself now."""
         with TapFile(self.path) as file:

@@ -28,6 +28,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "provision": GROUND,
     "model": (*GROUND, *LEAVES),
     "tap": (*GROUND, *LEAVES, "model"),
+    "timeline": (*GROUND, *LEAVES, "realm", "tap"),
     "transcript": GROUND,
     "alarm_rules": (*GROUND, *LEAVES),
     "alarms": (*GROUND, "alarm_rules", "transcript"),
@@ -44,7 +45,8 @@ MAY: dict[str, tuple[str, ...]] = {
     "oracle": (*GROUND, *LEAVES, "link", "machine", "model", "realm", "rmi", "stack"),
     "plugin": (
         *(*GROUND, *LEAVES, "alarms", "artifacts", "console", "coverage", "launch", "link"),
-        *("machine", "model", "realm", "replay", "rmi", "shell", "stack", "tap", "transcript"),
+        *("machine", "model", "realm", "replay", "rmi", "shell", "stack", "tap", "timeline"),
+        "transcript",
     ),
     "cli": (
         *(*GROUND, *LEAVES, "alarms", "artifacts", "bench", "console", "coverage", "launch"),
@@ -59,6 +61,7 @@ MAY: dict[str, tuple[str, ...]] = {
             "shell",
             "stack",
             "tap",
+            "timeline",
             "transcript",
         ),
     ),

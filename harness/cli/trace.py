@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``cca trace``: what a run recorded, as lines, JSON, an HTML page or a Perfetto trace."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.main import count, results_file
+from harness.errors import HarnessError, results_hint
+
+if TYPE_CHECKING:
+    from harness.timeline import Choice, Row, Span
+
+HELP = "show the SMCs that a run recorded: print them, or make a page or a Perfetto trace"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare where to look, what to choose and what to make of it."""
+    parser.add_argument(
+        "path",
+        type=Path,
+        nargs="?",
+        metavar="RUN|FILE",
+        help="a run's folder, that of a failed test (only its calls) or of a machine, or a "
+        "recording calls.tap (default: the latest run)",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="commands such as 'RMI_RTT_*', or a family: RMI, RSI, PSCI, RMM; may be repeated",
+    )
+    parser.add_argument(
+        "--realm", metavar="N|ADDRESS", help="calls of and about one realm: its number, RD or REC"
+    )
+    parser.add_argument(
+        "--all",
+        dest="echoes",
+        action="store_true",
+        help="also RMM_RMI_REQ_COMPLETE that hands over what the RMI call returned",
+    )
+    into = parser.add_mutually_exclusive_group()
+    into.add_argument("--json", action="store_true", help="print JSON, one line for each call")
+    into.add_argument("--html", type=results_file, metavar="FILE", help="write one page")
+    into.add_argument(
+        "--perfetto",
+        type=results_file,
+        metavar="FILE",
+        help="write a trace for ui.perfetto.dev or chrome://tracing",
+    )
+    parser.add_argument(
+        "--most",
+        type=count,
+        metavar="CALLS",
+        help="most calls that a page has (default: 200000)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Find the recordings and show them."""
+    from harness.artifacts import default_root
+    from harness.timeline import Choice, find, realm_number
+
+    realm = realm_number(args.realm) if args.realm else None
+    choice = Choice(args.only, realm, echoes=args.echoes or args.json)
+    spans = find(args.path or default_root() / "latest")
+    if args.html or args.perfetto:
+        span = _one(spans)
+        made = _page(span, choice, args) if args.html else _perfetto(span, choice, args.perfetto)
+        print(f"{args.html or args.perfetto}: {made}")
+        return 0
+    for span in spans:
+        _print(span, choice, as_lines=args.json, named=len(spans) > 1)
+    return 0
+
+
+def _one(spans: list[Span]) -> Span:
+    if len(spans) == 1:
+        return spans[0]
+    names = "\n".join(f"  {span.path}" for span in spans)
+    raise HarnessError(
+        f"there are {len(spans)} recordings:\n{names}",
+        hint="name one of them, or the folder of a failed test",
+    )
+
+
+def _rows(span: Span, choice: Choice) -> Iterator[Row]:
+    from harness.timeline import rows
+
+    return (row for row in rows(span) if choice(row))
+
+
+def _print(span: Span, choice: Choice, *, as_lines: bool, named: bool) -> None:
+    from harness.timeline import HEADING, as_json, line
+
+    start_ns = span.header().monotonic_ns
+    if as_lines:
+        if named:
+            print(json.dumps({"recording": str(span.path)}))
+        for row in _rows(span, choice):
+            print(json.dumps(as_json(row, start_ns)))
+        return
+    print(f"{span.title}\n{HEADING}" if named else HEADING)
+    marks = list(span.marks)
+    for row in _rows(span, choice):
+        print(line(row, start_ns))
+        while marks and marks[0].seq <= row.seq:
+            mark = marks.pop(0)
+            print(f"        ^^ {mark.kind}: {mark.title}: {mark.text}".rstrip(": "))
+    sys.stdout.flush()
+
+
+def _page(span: Span, choice: Choice, args: argparse.Namespace) -> str:
+    from harness.timeline import MOST_ROWS, Choice, write_page
+
+    chosen = Choice(choice.only, choice.realm, echoes=True)
+    rows = write_page(
+        args.html,
+        _rows(span, chosen),
+        title=span.title,
+        start_ns=span.header().monotonic_ns,
+        facts=span.facts | {"recording": str(span.path)},
+        marks=span.marks,
+        most_rows=args.most or MOST_ROWS,
+    )
+    return f"{rows} calls"
+
+
+def _perfetto(span: Span, choice: Choice, path: Path) -> str:
+    from harness.timeline import write_trace
+
+    start_ns = span.header().monotonic_ns
+    try:
+        with path.open("w", encoding="utf-8") as file:
+            events = write_trace(_rows(span, choice), file, start_ns, span.marks)
+    except OSError as problem:
+        raise HarnessError(
+            f"{path} cannot be written: {problem.strerror}", hint=results_hint(problem)
+        ) from problem
+    return f"{events} events"
