@@ -16,6 +16,7 @@ from harness.link.protocol import OP_SMC
 from harness.machine import Machine
 from harness.plugin.fixtures import RUNNING
 from harness.plugin.keeper import Running
+from harness.plugin.recorded import timeline_facts
 from harness.plugin.session import cca_session
 
 _LAST_CALLS = 12
@@ -93,6 +94,7 @@ def _explain(
     if running is not None:
         facts |= _machine_facts(running)
         _keep_evidence(folder, running)
+        facts |= timeline_facts(folder, running, item.nodeid, str(error), _LAST_CALLS)
     write_failure(folder, facts)
     return _text(facts, running)
 
@@ -109,7 +111,6 @@ def _machine_facts(running: Running) -> dict[str, object]:
     machine = running.machine
     return {
         "last_calls": _calls(running)[-_LAST_CALLS:],
-        "tap": running.watch.last(_LAST_CALLS) if running.watch else [],
         "first_alarm": str(machine.alarms.first) if machine.alarms.first else None,
         "qemu_status": machine.exit_status,
         "command": machine.command,
@@ -156,8 +157,8 @@ def _text(facts: dict[str, object], running: Running | None) -> str:
     lines = [f"verdict:   {facts['verdict']} (phase {facts['phase']})"]
     if running is not None:
         lines += ["last calls:", *_listed(facts["last_calls"])]
-        if facts["tap"]:
-            lines += ["tap, with the RMM and realms:", *_listed(facts["tap"])]
+        if "timeline" in facts:
+            lines.append(f"timeline:  {facts['timeline']}")
         lines.append(f"alarm:     {facts['first_alarm'] or 'none'}")
         if facts["verdict"] == "stack":
             lines += ["PEs:", *_listed(facts["positions"])]

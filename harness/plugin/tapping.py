@@ -142,10 +142,3 @@ class Watch:
         if not result.ok:
             raise TapDiffers(str(result), hint=f"the recording is {self.tap.path}")
         return result
-
-    def last(self, count: int) -> list[str]:
-        """The last events of this test, for a report: it says so where they cannot be read."""
-        try:
-            return [str(event) for event in self.tap.last(count)]
-        except HarnessError as problem:
-            return [f"(the recording cannot be read: {problem.message})"]

@@ -130,14 +130,3 @@ def test_without_the_option_nothing_is_compared(tmp_path: Path) -> None:
     writer.call("RMI_VERSION")
     watch = Watch(Tap(writer.write(tmp_path / "x.tap"), from_start=True), None)
     assert watch.check() is None
-    assert watch.last(3) == [
-        "#1 cpu 0 NON_SECURE EL2: RMI_VERSION(req=0x0)",
-    ]
-
-
-def test_a_report_survives_a_recording_that_is_gone(tmp_path: Path) -> None:
-    path = Writer().write(tmp_path / "x.tap")
-    watch = Watch(Tap(path), None)
-    path.unlink()
-    [line] = watch.last(3)
-    assert line.startswith("(the recording cannot be read: cannot read ")

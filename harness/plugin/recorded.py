@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the tap recorded of a failed test: its last calls, and its timeline in its folder."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from harness.errors import HarnessError
+from harness.plugin.keeper import Running
+from harness.tap import Tap, TapFile
+from harness.timeline import (
+    RECORDING,
+    Choice,
+    Mark,
+    Row,
+    Span,
+    as_json,
+    line,
+    rows,
+    write_page,
+)
+
+PAGE, LINES = "timeline.html", "timeline.jsonl"
+
+
+def timeline_facts(
+    folder: Path, running: Running, test: str, reason: str, most_calls: int
+) -> dict[str, object]:
+    """Write the timeline of a test so far; return what ``failure.json`` says of it.
+
+    ``last_calls`` are the tap's, so that those of realms and of the RMM are among them; they
+    stay the link's where there is no tap, or its recording cannot be read.
+    """
+    if running.watch is None:
+        return {}
+    try:
+        return _facts(folder, running.watch.tap, test, reason, most_calls)
+    except (HarnessError, OSError) as problem:
+        return {"timeline": f"not made: {problem}"}
+
+
+def _facts(folder: Path, tap: Tap, test: str, reason: str, most_calls: int) -> dict[str, object]:
+    span, last_seq = _span(tap, test, reason)
+    start_ns = span.header().monotonic_ns
+    lines: deque[str] = deque(maxlen=most_calls)
+    with (folder / LINES).open("w", encoding="utf-8") as file:
+        write_page(
+            folder / PAGE,
+            _told(span, file, lines, start_ns),
+            title=test,
+            start_ns=start_ns,
+            facts={"recording": str(span.path)},
+            marks=span.marks,
+        )
+    where = {
+        "file": str(span.path),
+        "first_record": span.first,
+        "records": (span.until or span.first) - span.first,
+        "last_seq": last_seq,
+    }
+    calls = list(lines) or ["(the tap saw none)"]
+    return {"last_calls": calls, "timeline": str(folder / PAGE), RECORDING: where}
+
+
+def _told(span: Span, file: TextIO, lines: deque[str], start_ns: int) -> Iterator[Row]:
+    """Pass the rows on, and note them on the way."""
+    wanted = Choice()
+    for row in rows(span):
+        file.write(json.dumps(as_json(row, start_ns)) + "\n")
+        if wanted(row):
+            lines.append(line(row, start_ns))
+        yield row
+
+
+def _span(tap: Tap, test: str, reason: str) -> tuple[Span, int]:
+    """What was recorded since the test began, up to now, and the number of the last record."""
+    with TapFile(tap.path) as file:
+        until = file.count()
+        last = next(file.records(until - 1)).seq if until > tap.first else 0
+    first_line = next(iter(reason.strip().splitlines()), "")
+    marks = [Mark(last, "failed test", test, first_line)] if last else []
+    return Span(tap.path, test, tap.first, until, marks), last
