@@ -25,7 +25,6 @@ COMMANDS = (
     "stacks",
     "boot",
     "trace",
-    "judge",
     "bench",
     "mutants",
     "reference",
