@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A recording played through the model: every answer of the RMM against the tables' verdict.
+
+``world``     the model's state, made for millions of granules
+``known``     what of it can be relied on: all of it after a boot, little after a loss
+``ops``       one thing that happened, as a function of the state
+``realm_ops`` what realms did, as far as SMCs and exits show it
+``placing``   in which order things that overlapped took effect
+``replay``    events in, mismatches out
+"""
+
+from harness.tap.replay.replay import Mismatch, Replay, ReplayTally
+
+__all__ = ["Mismatch", "Replay", "ReplayTally"]

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Events in, mismatches with the model out. What cannot be judged is counted, by its reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from harness.abi import tables
+from harness.model.params import RecParams
+from harness.model.state import DELEGATED, UNDELEGATED
+from harness.model.verdict import Verdict
+from harness.tap.events import Call, Event, Lost, Return
+from harness.tap.layout import Header, State
+from harness.tap.replay import ops
+from harness.tap.replay.known import Known
+from harness.tap.replay.ops import Done, Foreseen, Op, Rmi
+from harness.tap.replay.placing import Placer
+from harness.tap.replay.realm_ops import BY_SMC, Enter, Exit, RealmCall, Resumed
+from harness.tap.replay.world import World, new_world
+
+_BOOTED = tables().command("RMM_BOOT_COMPLETE").fid
+_ENTER = tables().command(ops.REC_ENTER).fid
+_VERSION_FID = tables().command("RMI_VERSION").fid
+_ERROR_INPUT = tables().statuses["RMI_ERROR_INPUT"]
+_VERSION = tables().constants["RMI_ABI_VERSION"]
+_RSI_UNKNOWN = tables().statuses["RSI_ERROR_UNKNOWN"]
+_NEEDS_FEATURES = (ops.REALM_CREATE, ops.REC_CREATE, ops.REC_ENTER)
+_HOST_LEVEL = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """An answer that no order of what happened explains.
+
+    ``condition`` is the one for which the call had to fail, None if it had not.
+    """
+
+    call: Call
+    seen: Return | None
+    explanation: str
+    condition: str | None = None
+
+
+@dataclass(slots=True)
+class ReplayTally:
+    """How much was judged. ``reordered``: things that fitted only before or after others."""
+
+    judged: int = 0
+    reordered: int = 0
+    unjudged: Counter[str] = field(default_factory=Counter)
+
+
+class Replay:
+    """Plays events through the model; ``mismatch`` is called with each one as it is found.
+
+    ``is_1_0`` says that the RMM is known to be one of RMI 1.0; otherwise its own answer to
+    RMI_VERSION decides whether the model is for it.
+    """
+
+    def __init__(
+        self, header: Header, mismatch: Callable[[Mismatch], None], *, is_1_0: bool = False
+    ) -> None:
+        self.tally = ReplayTally()
+        self.known = Known()
+        self._ram = (header.ram_base, header.ram_size)
+        self._mismatch = mismatch
+        self._is_1_0: bool | None = True if is_1_0 else None
+        self._placer = Placer(new_world(*self._ram), self)
+        self._smcs: dict[int, Call] = {}
+        self._exited: set[int] = set()
+        self._resumes: dict[int, Verdict | None] = {}
+
+    @property
+    def world(self) -> World:
+        """The state now."""
+        return self._placer.world
+
+    def feed(self, event: Event) -> None:
+        """Take the next event."""
+        if isinstance(event, Lost):
+            self._forget_all()
+        elif event.record.state == State.NON_SECURE:
+            if event.record.level == _HOST_LEVEL and self._is_1_0 is not False:
+                self._host(event)
+        elif event.record.state == State.REALM:
+            if event.record.level == _HOST_LEVEL:
+                self._rmm(event)
+            elif event.record.rec and self._is_1_0 is not False:
+                self._realm(event)
+
+    def settle(self) -> None:
+        """Decide about everything that is still waiting for what overlapped with it."""
+        self._placer.settle(last=True)
+        self.tally.reordered = self._placer.reordered
+
+    def _forget_all(self) -> None:
+        self.settle()
+        self.known.lost()
+        fresh = new_world(*self._ram)
+        self._placer.reset(replace(fresh, platform=self.world.platform))
+        self._smcs.clear()
+
+    def _rmm(self, event: Call | Return) -> None:
+        if isinstance(event, Call) and event.fid == _BOOTED:
+            self.settle()
+            self.known.booted()
+            self._placer.reset(new_world(*self._ram))
+
+    def _host(self, event: Call | Return) -> None:
+        if isinstance(event, Call):
+            if event.fid in ops.RMI_RANGE:
+                self._placer.begin(event, ops.asked(event))
+            return
+        under_way = self._placer.under_way.get(event.cpu)
+        if under_way is None or event.call is None or event.call.seq != under_way.call.seq:
+            return
+        del self._placer.under_way[event.cpu]
+        call, asked, mark = under_way.call, under_way.asked, under_way.mark
+        if call.fid == _VERSION_FID:
+            self._negotiated(event)
+        if call.fid == _ENTER and event.ok:
+            begins = None
+            if not under_way.begun and under_way.assumed is None:
+                begins = Enter(call, event, asked)
+            self._exit(call, event, begins, mark)
+        elif under_way.assumed is not None:
+            self._placer.add(Foreseen(call, event, under_way.assumed), event.cpu, mark)
+        else:
+            self._placer.add(Rmi(call, event, asked), event.cpu, mark)
+
+    def _negotiated(self, event: Return) -> None:
+        if self._is_1_0 is None and event.x[1] and event.x[1] != _VERSION:
+            self._is_1_0 = False
+            self.tally.unjudged["the RMM is not one of RMI 1.0"] += 1
+
+    def _exit(self, call: Call, event: Return, begins: Enter | None, mark: int) -> None:
+        rec, fields = call.record.x[1], event.structure or {}
+        smc = self._smcs.get(rec) if rec not in self._exited else None
+        if smc is not None and fields.get("exit_reason") in BY_SMC:
+            self._exited.add(rec)
+        self._placer.add(Exit(call, event, begins, smc), event.cpu, mark)
+
+    def _realm(self, event: Call | Return) -> None:
+        rec, cpu = event.record.rec, event.cpu
+        under_way = self._placer.under_way.get(cpu)
+        if under_way is not None and not under_way.begun and under_way.call.fid == _ENTER:
+            under_way.begun = True
+            if under_way.assumed is None:
+                entered = Enter(under_way.call, None, under_way.asked)
+                self._placer.add(entered, cpu, under_way.mark)
+        if isinstance(event, Call):
+            self._smcs[rec] = event
+            self._exited.discard(rec)
+            return
+        call = self._smcs.pop(rec, None)
+        if call is None or event.call is None or event.call.seq != call.seq:
+            return
+        if rec in self._exited:
+            self._exited.discard(rec)
+            self._placer.add(Resumed(call, event, self._resumes), cpu, self._placer.commits)
+        else:
+            self._placer.add(RealmCall(call, event), cpu, self._placer.commits)
+
+    # What the placer asks.
+
+    def placed(self, op: Op, done: Done) -> None:
+        """Count, and keep what the realm is to see."""
+        self.tally.judged += 1
+        if done.resumes is not None:
+            self._resumes[done.resumes[0]] = done.resumes[1]
+        if isinstance(op, Rmi) and op.seen is not None and op.seen.ok:
+            named = ops.named(op.call)
+            self.known.found_memory(named)
+            self.known.learn(named)
+
+    def undecided(self, op: Op, world: World) -> World:
+        """Count it, and forget what it is about."""
+        self.tally.unjudged["too much happened at the same time"] += 1
+        return self._forget(op, world)
+
+    def broken(self, op: Op, done: Done) -> World:
+        """Report it, and forget what it is about: the RMM's state is not the model's."""
+        self.tally.judged += 1
+        self._mismatch(Mismatch(op.call, op.seen, done.problem, done.condition))
+        return self._forget(op, done.world)
+
+    def excuse(self, op: Op, world: World) -> World | None:
+        """Learn about machine and RMM; let pass what is about unknown things."""
+        if not isinstance(op, Rmi):
+            return self._excuse_realm(op, world)
+        assert op.seen is not None
+        learnt = self._learn(op, world)
+        if learnt is not None:
+            return learnt
+        reason = self._excuse_for(op, op.seen, world)
+        if not reason:
+            return None
+        self.tally.unjudged[reason] += 1
+        return self._adopt(op, op.seen, world) if op.seen.ok else world
+
+    def _excuse_realm(self, op: Op, world: World) -> World | None:
+        rec = op.call.record.rec or op.call.record.x[1]
+        platform = world.platform
+        if isinstance(op, RealmCall) and op.call.name == "RSI_ATTESTATION_TOKEN_INIT":
+            assert op.seen is not None
+            if not self.known.attestation and op.seen.x[0] == _RSI_UNKNOWN:
+                self.known.attestation = True
+                return replace(world, platform=replace(platform, has_attestation=False))
+        if rec in world.recs or (self.known.knows(rec, world) and self.known.complete):
+            return None
+        self.tally.unjudged["what is at this address is not known"] += 1
+        return world
+
+    def _learn(self, op: Rmi, world: World) -> World | None:
+        """Features, and the number of auxiliary granules, are whatever the RMM says first."""
+        assert op.seen is not None
+        call, platform, x = op.call, world.platform, op.seen.x
+        if not op.seen.ok:
+            return None
+        if call.name == "RMI_FEATURES" and not self.known.features and not call.record.x[1]:
+            self.known.features = True
+            platform = replace(platform, features=x[1])
+        elif not self.known.aux_count and call.name == "RMI_REC_AUX_COUNT":
+            platform = replace(platform, aux_granules=x[1])
+        elif not self.known.aux_count and call.name == ops.REC_CREATE and call.memory:
+            count = RecParams.decode(call.memory.data).num_aux
+            platform = replace(platform, aux_granules=count)
+        else:
+            return None
+        done = op.run(replace(world, platform=platform))
+        if done.problem:
+            return None
+        if call.name != "RMI_FEATURES":
+            self.known.aux_count = True
+        self.placed(op, done)
+        return done.world
+
+    def _excuse_for(self, op: Rmi, seen: Return, world: World) -> str:
+        call, named = op.call, ops.named(op.call)
+        if not ops.has_parameters(call):
+            return "parameters were not recorded"
+        if not self.known.features and call.name in _NEEDS_FEATURES:
+            return "features are not known"
+        if not all(self.known.knows(pa, world) for pa in named):
+            return "what is at this address is not known"
+        if seen.x[0] == _ERROR_INPUT:
+            if call.name == ops.REALM_CREATE and not self.known.complete:
+                return "other realms are not known"
+            if not all(self.known.is_memory(pa) for pa in named):
+                return "whether this address is memory is not known"
+        return ""
+
+    def _adopt(self, op: Rmi, seen: Return, world: World) -> World:
+        """The call succeeded: what it needs was there, whatever was known of it."""
+        changes = dict.fromkeys(ops.consumed(op.call), DELEGATED)
+        pages = [pa for pa in ops.pages(op.call) if not self.known.knows(pa, world)]
+        done = op.run(world.with_granules(dict.fromkeys(pages, UNDELEGATED) | changes))
+        if not done.problem:
+            self.known.learn(ops.named(op.call))
+            return done.world
+        return self._released(op.call, seen, world)
+
+    def _forget(self, op: Op, world: World) -> World:
+        rd = ops.realm_of(op.call, world) or world.granule(op.call.record.rec).owner
+        self.known.forget(ops.named(op.call))
+        if rd is not None:
+            self.known.forget(pa for pa in world.granules if world.granule(pa).owner == rd)
+            world = world.without(rd)
+        if isinstance(op, Rmi) and op.seen is not None and op.seen.ok:
+            return self._released(op.call, op.seen, world)
+        return world
+
+    def _released(self, call: Call, seen: Return, world: World) -> World:
+        self.known.forget(ops.named(call))
+        free = [pa for pa in ops.released(call, seen) if not pa % 4096]
+        if call.name == ops.UNDELEGATE:
+            self.known.learn(ops.named(call))
+            return world.with_granules(dict.fromkeys(ops.named(call), UNDELEGATED))
+        self.known.learn(free)
+        return world.with_granules(dict.fromkeys(free, DELEGATED))

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The model's state with granules in chunks: a change copies two small tables, not all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from harness.model import Granule, GranuleState, Layout, Platform, Region, State
+from harness.model.state import UNDELEGATED
+
+CHUNK_BITS = 21
+_ALL_FEATURES = (1 << 64) - 1
+_ALL_MEMORY = 1 << 52
+
+_Chunks = dict[int, dict[int, Granule]]
+
+
+class GranuleMap(Mapping[int, Granule]):
+    """Granules by PA; never changed, only replaced by ``changed``."""
+
+    __slots__ = ("_chunks",)
+
+    def __init__(self, chunks: _Chunks | None = None) -> None:
+        self._chunks: _Chunks = chunks or {}
+
+    def changed(self, changes: Mapping[int, Granule]) -> GranuleMap:
+        """A copy with these granules; those that are UNDELEGATED take no room."""
+        chunks = dict(self._chunks)
+        fresh: set[int] = set()
+        for pa, granule in changes.items():
+            number = pa >> CHUNK_BITS
+            if number not in fresh:
+                fresh.add(number)
+                chunks[number] = dict(chunks.get(number, {}))
+            if granule.state is GranuleState.UNDELEGATED:
+                chunks[number].pop(pa, None)
+            else:
+                chunks[number][pa] = granule
+        for number in fresh:
+            if not chunks[number]:
+                del chunks[number]
+        return GranuleMap(chunks)
+
+    def __getitem__(self, pa: int) -> Granule:
+        return self._chunks[pa >> CHUNK_BITS][pa]
+
+    def __iter__(self) -> Iterator[int]:
+        return (pa for chunk in self._chunks.values() for pa in chunk)
+
+    def __len__(self) -> int:
+        return sum(len(chunk) for chunk in self._chunks.values())
+
+
+@dataclass(frozen=True, slots=True)
+class World(State):
+    """A state whose granules are a ``GranuleMap``."""
+
+    granules: GranuleMap = field(default_factory=GranuleMap)
+
+    def granule(self, pa: int) -> Granule:
+        """State of a granule, wherever it lies."""
+        return self.granules.get(pa, UNDELEGATED)
+
+    def with_granules(self, changes: Mapping[int, Granule]) -> Self:
+        """A copy in which these granules are as given."""
+        return replace(self, granules=self.granules.changed(changes))
+
+    def without(self, rd: int) -> Self:
+        """A copy in which nothing is known of a realm: RD, RECs and all its granules are gone."""
+        mine = [pa for pa in self.granules if self.granule(pa).owner == rd]
+        return replace(
+            self,
+            granules=self.granules.changed(dict.fromkeys(mine, UNDELEGATED)),
+            realms={pa: realm for pa, realm in self.realms.items() if pa != rd},
+            recs={pa: rec for pa, rec in self.recs.items() if rec.rd != rd},
+        )
+
+
+def new_world(ram_base: int, ram_size: int) -> World:
+    """A machine after its boot.
+
+    The file tells where RAM lies, the rest is learnt from the RMM's own answers. Where RAM
+    is not told, all addresses may be memory. QEMU's trapping of WFE is not known: both are right.
+    """
+    top = ram_base + ram_size if ram_size else _ALL_MEMORY
+    layout = Layout((Region(ram_base if ram_size else 0, top),))
+    return World(Platform(layout, _ALL_FEATURES))

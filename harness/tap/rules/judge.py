@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""All rules over one stream of events, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from harness.abi import tables
+from harness.errors import HarnessError
+from harness.tap.events import Call, Event, Lost, Return
+from harness.tap.layout import Header, State
+from harness.tap.replay import Mismatch, Replay, ReplayTally
+from harness.tap.rules import creating, entering, mapping, rmm
+from harness.tap.rules.books import Books
+from harness.tap.rules.rule import Rule, Violation
+
+RULES: tuple[type[Rule], ...] = (
+    creating.RecsAscending,
+    creating.RecsWhileNew,
+    creating.AuxCount,
+    creating.RdDelegatedFirst,
+    creating.FailedCreateUndelegates,
+    creating.RootsAfterDestroy,
+    mapping.MissingTable,
+    mapping.LastLevel,
+    mapping.RaceNotFatal,
+    entering.RipasAnswered,
+    entering.MmioAnswered,
+    entering.MmioOnlyAfterAbort,
+    entering.MmioValue,
+    entering.GicBits,
+    entering.OnePe,
+    entering.PsciCompleted,
+    creating.Leaks,
+    rmm.GptChanged,
+    rmm.RecRunsOnce,
+    rmm.LiveTable,
+    rmm.ModelVerdict,
+)
+"""Every rule that there is."""
+
+_BOOTED = tables().command("RMM_BOOT_COMPLETE").fid
+_BY_THE_HOST = (State.NON_SECURE, 2)
+_BY_THE_RMM = (State.REALM, 2)
+_MOST_KEPT = 1000
+_MODEL_RULES = {rmm.ModelVerdict.name, rmm.LiveTable.name}
+
+
+def choose(words: Iterable[str]) -> frozenset[str]:
+    """Names of rules for names and sides; HarnessError for a word that is neither."""
+    names: set[str] = set()
+    known = {rule.name for rule in RULES}
+    for word in words:
+        chosen = {rule.name for rule in RULES if word in (rule.name, rule.side)}
+        if not chosen:
+            raise HarnessError(
+                f"no rule is named {word}", hint=f"host, rmm, or one of {', '.join(sorted(known))}"
+            )
+        names |= chosen
+    return frozenset(names)
+
+
+@dataclass(slots=True)
+class Tally:
+    """How much was looked at. ``by_rule`` counts all violations, also those not kept."""
+
+    events: int = 0
+    lost: int = 0
+    by_rule: Counter[str] = field(default_factory=Counter)
+    replay: ReplayTally = field(default_factory=ReplayTally)
+
+
+class Judge:
+    """Feed it the events of one file, from the beginning or from anywhere.
+
+    ``violations`` has what was found since it was last cleared, at most a thousand.
+    """
+
+    def __init__(
+        self, header: Header, rules: Collection[str] | None = None, *, is_1_0: bool = False
+    ) -> None:
+        wanted = {rule.name for rule in RULES} if rules is None else set(rules)
+        self.violations: list[Violation] = []
+        self.tally = Tally()
+        self.books = Books()
+        self._rules = [rule() for rule in RULES if rule.name in wanted]
+        self._replay: Replay | None = None
+        if wanted & _MODEL_RULES:
+            self._replay = Replay(header, self._mismatch, is_1_0=is_1_0)
+            self.tally.replay = self._replay.tally
+        self._wanted = wanted
+        self._by_fid: dict[int, list[Rule]] = defaultdict(list)
+        for rule in self._rules:
+            for name in rule.watches:
+                self._by_fid[tables().command(name).fid].append(rule)
+        self._of_realm = [rule for rule in self._rules if rule.realm]
+
+    def feed(self, event: Event) -> None:
+        """Take the next event."""
+        self.tally.events += 1
+        if self._replay is not None:
+            self._replay.feed(event)
+        if isinstance(event, Lost):
+            self._forget(complete=False)
+            self.tally.lost += event.count
+        elif (event.record.state, event.record.level) == _BY_THE_HOST:
+            self._host(event)
+        elif (event.record.state, event.record.level) == _BY_THE_RMM:
+            self._rmm(event)
+        elif event.record.rec and event.record.state == State.REALM:
+            for rule in self._of_realm:
+                self._keep(rule.of_realm(event, self.books))
+
+    def settle(self) -> None:
+        """Decide about what waits for things that overlapped with it."""
+        if self._replay is not None:
+            self._replay.settle()
+
+    def end(self) -> None:
+        """Judge what can be judged only when nothing more is to come, or a test is over."""
+        self.settle()
+        for rule in self._rules:
+            self._keep(rule.end(self.books))
+
+    def _host(self, event: Call | Return) -> None:
+        if isinstance(event, Call):
+            for rule in self._by_fid.get(event.record.x[0], ()):
+                self._keep(rule.call(event, self.books))
+        elif event.call is not None:
+            for rule in self._by_fid.get(event.call.record.x[0], ()):
+                self._keep(rule.back(event, self.books))
+            self.books.enter(event)
+
+    def _rmm(self, event: Call | Return) -> None:
+        if isinstance(event, Call):
+            if event.record.x[0] == _BOOTED:
+                self._forget(complete=True)
+        elif event.call is not None:
+            for rule in self._by_fid.get(event.call.record.x[0], ()):
+                self._keep(rule.back(event, self.books))
+
+    def _forget(self, *, complete: bool) -> None:
+        self.books.begin(complete=complete)
+        for rule in self._rules:
+            rule.lost()
+
+    def _mismatch(self, mismatch: Mismatch) -> None:
+        rule: type[Rule] = rmm.ModelVerdict
+        if mismatch.call.name == "RMI_RTT_DESTROY" and mismatch.condition == "rtt_live":
+            rule = rmm.LiveTable
+        if rule.name in self._wanted:
+            events = [mismatch.call] if mismatch.seen is None else [mismatch.seen]
+            self._keep([rule().broken(mismatch.explanation, *events, first=mismatch.call.seq)])
+
+    def _keep(self, found: Iterable[Violation]) -> None:
+        for violation in found:
+            self.tally.by_rule[violation.rule] += 1
+            if len(self.violations) < _MOST_KEPT:
+                self.violations.append(violation)
