@@ -25,6 +25,7 @@ COMMANDS = (
     "stacks",
     "boot",
     "trace",
+    "judge",
     "bench",
     "mutants",
     "reference",
