@@ -13,6 +13,7 @@
 #ifndef RMM_CONTEXT_H
 #define RMM_CONTEXT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "rec.h"
@@ -74,7 +75,8 @@ struct debug_context {
 	uint64_t mdscr;
 	uint64_t bvr[DEBUG_PAIRS_MAX], bcr[DEBUG_PAIRS_MAX];
 	uint64_t wvr[DEBUG_PAIRS_MAX], wcr[DEBUG_PAIRS_MAX];
-	uint64_t used; /* see debug.h */
+	bool used; /* see debug.h */
+	bool os_locked; /* of the host */
 };
 
 struct rec_aux1 {

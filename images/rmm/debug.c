@@ -7,6 +7,14 @@
 #include "sysreg_key.h"
 
 #define OSLSR_UNLOCKED 8U /* OS lock implemented, not locked */
+#define OSLSR_LOCKED 2UL
+
+#define MDSCR_SS (1UL << 0)
+#define MDSCR_TDCC (1UL << 12)
+#define MDSCR_KDE (1UL << 13)
+#define MDSCR_MDE (1UL << 15)
+/* The others serve an external debugger, or more breakpoints than the Realm is told of. */
+#define MDSCR_REALM (MDSCR_SS | MDSCR_TDCC | MDSCR_KDE | MDSCR_MDE)
 
 #define PAIR_BVR 4U
 #define PAIR_BCR 5U
@@ -66,6 +74,9 @@ void debug_enter(const struct rec *rec)
 	const struct debug_context *context = rec_debug(rec);
 	struct debug_context *host = &host_debug[pe_this()->index];
 
+	host->os_locked = read_sysreg(oslsr_el1) & OSLSR_LOCKED;
+	if (host->os_locked)
+		write_sysreg(oslar_el1, 0);
 	host->mdscr = read_sysreg(mdscr_el1);
 	write_sysreg(mdscr_el1, context->mdscr);
 	if (context->used) {
@@ -81,6 +92,18 @@ void debug_exit(const struct rec *rec)
 	write_sysreg(mdscr_el1, host->mdscr);
 	if (rec_debug(rec)->used)
 		pairs_restore(host);
+	if (host->os_locked)
+		write_sysreg(oslar_el1, 1);
+}
+
+/* From now on the breakpoints and watchpoints in the hardware are the Realm's. */
+static void pairs_take(struct debug_context *context)
+{
+	if (context->used)
+		return;
+	pairs_save(&host_debug[pe_this()->index]);
+	context->used = true;
+	pairs_restore(context);
 }
 
 /*
@@ -106,12 +129,17 @@ static uint64_t *pair_slot(struct debug_context *context, const struct rd *rd, u
 
 static void pair_write(struct debug_context *context, uint64_t *slot, uint64_t value)
 {
-	if (!context->used) {
-		pairs_save(&host_debug[pe_this()->index]);
-		context->used = true;
-	}
+	pairs_take(context);
 	*slot = value;
 	pairs_restore(context);
+}
+
+static void mdscr_write(struct debug_context *context, uint64_t value)
+{
+	context->mdscr = value & MDSCR_REALM;
+	if ((value & MDSCR_MDE) != 0)
+		pairs_take(context);
+	write_sysreg(mdscr_el1, context->mdscr);
 }
 
 bool debug_access(const struct rec *rec, uint32_t key, bool is_write, uint64_t *value)
@@ -134,12 +162,10 @@ bool debug_access(const struct rec *rec, uint32_t key, bool is_write, uint64_t *
 		return true;
 	}
 	if (key == SYSREG_KEY(2, 0, 0, 2, 2)) {
-		if (is_write) {
-			context->mdscr = *value;
-			write_sysreg(mdscr_el1, *value);
-		} else {
+		if (is_write)
+			mdscr_write(context, *value);
+		else
 			*value = context->mdscr;
-		}
 		return true;
 	}
 	/*

@@ -5,9 +5,10 @@
  * Invariants
  * - Every access of the Realm to a debug register traps (MDCR_EL2.TDA, TDOSA, TDRA). The saved
  *   context is the truth; the hardware holds a copy of it while the Realm's context is loaded.
- * - MDSCR_EL1 is switched always, so that the host's breakpoints never fire in the Realm.
- *   Breakpoint and watchpoint registers are switched from the first write of the Realm to one of
- *   them on (`used`): most RECs never do it.
+ * - MDSCR_EL1 is switched always. Breakpoint and watchpoint registers are switched once the Realm
+ *   has written one of them or set MDSCR_EL1.MDE (`used`; most RECs do neither): those of the host
+ *   need MDE, so they never fire in the Realm.
+ * - The OS lock, which would silence the Realm's own, is open while the Realm's context is loaded.
  */
 #ifndef RMM_DEBUG_H
 #define RMM_DEBUG_H
