@@ -79,11 +79,27 @@ static enum run_next external_abort(struct run *run)
 	return RUN_EXIT;
 }
 
-/* HPFAR_EL2 is not written for granule protection faults: the stage 1 tables are asked again. */
+/*
+ * HPFAR_EL2 holds the IPA but for granule protection faults, and for permission faults other than
+ * those of a stage 1 walk.
+ */
+static bool hpfar_is_written(uint64_t esr)
+{
+	return !is_granule_protection(esr) &&
+	       (fault_class(esr) != FSC_PERMISSION || (esr & ESR_S1PTW) != 0);
+}
+
+/*
+ * Fills in the IPA that the hardware did not report, from the stage 1 tables. False if these have
+ * changed meanwhile, so that the access is to be tried again.
+ */
 static bool find_hpfar(struct run *run)
 {
-	uint64_t par = read_sysreg(par_el1), result;
+	uint64_t par, result;
 
+	if (hpfar_is_written(run->esr))
+		return true;
+	par = read_sysreg(par_el1);
 	__asm__ volatile("at s1e1r, %0" : : "r"(run->far) : "memory");
 	isb();
 	result = read_sysreg(par_el1);
@@ -155,14 +171,11 @@ enum run_next abort_data(struct run *run)
 
 	if (is_external(run->esr))
 		return external_abort(run);
-	if (is_granule_protection(run->esr)) {
-		/* The host took back memory in which the Realm has its stage 1 tables. */
-		if ((run->esr & ESR_FSC_MASK) != FSC_GPF)
-			return deny(run);
-		/* The tables changed meanwhile: the retry tells. */
-		if (!find_hpfar(run))
-			return RUN_RESUME;
-	}
+	/* The host took back memory in which the Realm has its stage 1 tables. */
+	if (is_granule_protection(run->esr) && (run->esr & ESR_FSC_MASK) != FSC_GPF)
+		return deny(run);
+	if (!find_hpfar(run))
+		return RUN_RESUME;
 	ipa = fault_ipa(run);
 	if (is_denied(run, ipa, &walk))
 		return deny(run);
@@ -184,6 +197,8 @@ enum run_next abort_instruction(struct run *run)
 		return external_abort(run);
 	if (is_granule_protection(run->esr))
 		return deny(run);
+	if (!find_hpfar(run))
+		return RUN_RESUME;
 	ipa = fault_ipa(run);
 	if (is_denied(run, ipa, &walk) || !rd_ipa_is_protected(run->rd, ipa))
 		return deny(run);

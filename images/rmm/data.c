@@ -66,6 +66,7 @@ void rmi_data_create(const uint64_t x[SMC_ARGS], struct smc_result *out)
 		rmi_fail(out, RMI_ERROR_INPUT);
 		return;
 	}
+	granule_make_fetchable(x[2]);
 	measurement_data_create(rd, ipa, flags,
 				(flags & RMI_DATA_FLAGS_MEASURE_CONTENT_MASK) != 0 ? data : NULL);
 	assign(rd, &walk, x[2], RIPAS_RAM);

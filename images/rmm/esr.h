@@ -38,6 +38,7 @@
 #define ESR_SET_MASK (3UL << ESR_SET_SHIFT)
 #define ESR_FNV (1UL << 10)
 #define ESR_EA (1UL << 9)
+#define ESR_S1PTW (1UL << 7)
 #define ESR_WNR (1UL << 6)
 #define ESR_FSC_MASK 0x3FUL
 

@@ -5,6 +5,7 @@
 #include <sysreg.h>
 
 #define BANKS_MAX 4
+#define CTR_DMINLINE_SHIFT 16
 #define GRANULES_MAX (8UL << (30 - GRANULE_SHIFT)) /* 8 GiB */
 
 struct bank {
@@ -77,6 +78,17 @@ void *granule_find(uint64_t pa, enum granule_state expected)
 void granule_wipe(uint64_t pa)
 {
 	zero_lines((void *)pa, GRANULE_SIZE);
+	dsb(ish);
+}
+
+void granule_make_fetchable(uint64_t pa)
+{
+	uint64_t line = 4UL << ((read_sysreg(ctr_el0) >> CTR_DMINLINE_SHIFT) & 0xf);
+
+	for (uint64_t at = pa; at < pa + GRANULE_SIZE; at += line)
+		__asm__ volatile("dc cvau, %0" : : "r"(at) : "memory");
+	dsb(ish);
+	__asm__ volatile("ic ialluis" : : : "memory");
 	dsb(ish);
 }
 

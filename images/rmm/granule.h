@@ -52,6 +52,12 @@ void *granule_find(uint64_t pa, enum granule_state expected);
 /* Zeroes a granule that is in the Realm PAS. */
 void granule_wipe(uint64_t pa);
 
+/*
+ * Lets every PE fetch what was written to a granule as instructions, with no maintenance on the
+ * side of the Realm, and none of what the granule held for its last owner.
+ */
+void granule_make_fetchable(uint64_t pa);
+
 /* Wipes the granule and sets it DELEGATED: the end of any RMM use. */
 void granule_release(uint64_t pa);
 

@@ -15,28 +15,19 @@
 #define RMM_STACK_SHIFT 15
 #define RMM_STACK_SIZE (1 << RMM_STACK_SHIFT)
 
-#define PE_SIZE 0x18
+#define PE_SIZE 0x04
 #define PE_INDEX 0x00
-#define PE_STACK_TOP 0x08
-#define PE_RUNNING 0x10
 
 #ifndef __ASSEMBLER__
 #include <stddef.h>
 #include <stdint.h>
 
-struct rec;
-
 struct pe {
 	uint32_t index;
-	uint32_t reserved;
-	void *stack_top;
-	struct rec *running; /* the REC that executes on this PE, or NULL */
 };
 
 _Static_assert(sizeof(struct pe) == PE_SIZE, "pe size");
 _Static_assert(offsetof(struct pe, index) == PE_INDEX, "pe.index");
-_Static_assert(offsetof(struct pe, stack_top) == PE_STACK_TOP, "pe.stack_top");
-_Static_assert(offsetof(struct pe, running) == PE_RUNNING, "pe.running");
 
 extern struct pe pe_table[RMM_MAX_PES];
 

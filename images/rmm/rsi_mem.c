@@ -24,60 +24,57 @@ enum rsi_page rsi_page_find(const struct rd *rd, uint64_t ipa, void **memory, in
 	return RSI_PAGE_OK;
 }
 
-static enum run_next fail_input(struct run *run)
+static enum run_next finish(struct run *run, uint64_t status)
 {
-	run->rec->gprs[0] = RSI_ERROR_INPUT;
+	run->rec->gprs[0] = status;
 	step_over(run->rec);
 	return RUN_RESUME;
 }
 
-enum run_next rsi_realm_config(struct run *run)
+/* The memory that X1 of the call names; NULL if it cannot be used, with what follows in *next. */
+static void *memory_argument(struct run *run, uint64_t align_bytes, enum run_next *next)
 {
 	uint64_t ipa = run->rec->gprs[1];
-	struct rsi_realm_config *config;
+	enum rsi_page page = RSI_PAGE_BAD;
+	void *memory;
 	int level;
 
-	if (!granule_aligned(ipa))
-		return fail_input(run);
-	switch (rsi_page_find(run->rd, ipa, (void **)&config, &level)) {
-	case RSI_PAGE_BAD:
-		return fail_input(run);
-	case RSI_PAGE_MISSING:
-		return abort_emulated(run, ipa, level);
-	default:
-		break;
-	}
+	if (ipa % align_bytes == 0)
+		page = rsi_page_find(run->rd, ipa, &memory, &level);
+	if (page == RSI_PAGE_OK)
+		return memory;
+	*next = page == RSI_PAGE_BAD ? finish(run, RSI_ERROR_INPUT)
+				     : abort_emulated(run, ipa, level);
+	return NULL;
+}
+
+enum run_next rsi_realm_config(struct run *run)
+{
+	enum run_next next;
+	struct rsi_realm_config *config = memory_argument(run, GRANULE_SIZE, &next);
+
+	if (config == NULL)
+		return next;
 	memset(config, 0, sizeof(*config));
 	config->ipa_width = run->rd->ipa_width;
 	config->hash_algo = run->rd->hash_algo;
 	memcpy(config->rpv, run->rd->rpv, sizeof(config->rpv));
-	run->rec->gprs[0] = RSI_SUCCESS;
-	step_over(run->rec);
-	return RUN_RESUME;
+	return finish(run, RSI_SUCCESS);
 }
 
 enum run_next rsi_host_call(struct run *run)
 {
 	struct rec *rec = run->rec;
-	uint64_t ipa = rec->gprs[1];
-	const struct rsi_host_call *call;
-	int level;
+	enum run_next next;
+	const struct rsi_host_call *call = memory_argument(run, RSI_HOST_CALL_SIZE, &next);
 
-	if (ipa % RSI_HOST_CALL_SIZE != 0)
-		return fail_input(run);
-	switch (rsi_page_find(run->rd, ipa, (void **)&call, &level)) {
-	case RSI_PAGE_BAD:
-		return fail_input(run);
-	case RSI_PAGE_MISSING:
-		return abort_emulated(run, ipa, level);
-	default:
-		break;
-	}
+	if (call == NULL)
+		return next;
 	run->exit->exit_reason = RMI_REC_EXIT_REASON_HOST_CALL;
 	run->exit->imm = call->imm;
 	memcpy(run->exit->gprs, call->gprs, sizeof(call->gprs));
 	rec->host_call_pending = true;
-	rec->host_call_ipa = ipa;
+	rec->host_call_ipa = rec->gprs[1];
 	step_over(rec);
 	return RUN_EXIT;
 }

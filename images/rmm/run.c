@@ -9,7 +9,6 @@
 #include "gic.h"
 #include "lock.h"
 #include "nsmem.h"
-#include "pe.h"
 #include "rsi.h"
 #include "rsi_mem.h"
 #include "smc.h"
@@ -76,13 +75,11 @@ static void stay(struct run *run)
 	struct rec *rec = run->rec;
 
 	rec->state = REC_RUNNING;
-	pe_this()->running = rec;
 	gic_take_request(rec, run->enter);
 	if (!rec->host_call_pending || rsi_complete_host_call(run) == RUN_RESUME)
 		run_in_realm(run);
 	gic_report(rec, run->exit);
 	timer_report(rec, run->exit);
-	pe_this()->running = NULL;
 	rec->state = REC_READY;
 }
 

@@ -7,7 +7,7 @@
  *   x[0] (status and index) always and x[1..4] only where the table says so.
  * - rmi_rec_enter drops the lock while the REC runs and holds it again when it
  *   returns.
- * - Only x0..x4 leave the RMM; x5..x30 are zero when the PE goes to EL3.
+ * - Only x0..x4 leave the RMM, as x1..x5 of RMI_REQ_COMPLETE; x6..x30 are zero then.
  */
 #ifndef RMM_SMC_H
 #define RMM_SMC_H

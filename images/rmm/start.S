@@ -64,8 +64,6 @@ rmm_entry:
 
 2:	bl	xlat_enable
 	str	w19, [x25, #PE_INDEX]
-	mov	x0, sp
-	str	x0, [x25, #PE_STACK_TOP]
 	bl	pe_setup
 	cbnz	w24, 3f
 
