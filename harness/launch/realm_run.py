@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``realm-run``: the project's own launcher on ``/dev/rmi``, for hosts with a stock kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.launch.config import RealmConfig
+from harness.launch.words import Expression, Launcher, Piece, Refusal, Row, flag
+
+PROGRAM = "realm-run"
+
+_NO_LINUX = Refusal("it runs the realm payload, not a Linux guest")
+_NO_DEVICE = Refusal("its only device is a UART")
+
+
+def realm_run(options: frozenset[str] | None = None) -> Launcher:
+    """realm-run with the realm payload; ``options`` are those its help mentions."""
+
+    def start(_config: RealmConfig) -> Sequence[Piece]:
+        return ()
+
+    return Launcher(
+        name="realm-run",
+        program=PROGRAM,
+        rows=_ROWS,
+        start=start,
+        requires="dev-rmi",
+        options=options,
+    )
+
+
+_ROWS: dict[str, Row] = {
+    "kernel": Expression(
+        "`--payload FILE`", lambda c: flag("--payload", c.kernel) if c.kernel else ()
+    ),
+    "initrd": _NO_LINUX,
+    "measured_initrd": _NO_LINUX,
+    "command_line": _NO_LINUX,
+    "memory_bytes": Expression("`--mem SIZE`", lambda c: flag("--mem", f"{c.memory_bytes >> 10}K")),
+    "recs": Expression("`--recs N`", lambda c: flag("--recs", c.recs)),
+    "page_size_bytes": Refusal("it maps granules of 4 KiB"),
+    "sve_vl_bits": Refusal("it leaves SVE off"),
+    "pmu_counters": Refusal("it leaves the PMU off"),
+    "breakpoints": Refusal("it takes as many as the RMM offers"),
+    "watchpoints": Refusal("it takes as many as the RMM offers"),
+    "hash_algorithm": Refusal("it measures with SHA-256"),
+    "rpv": Refusal("it leaves the RPV zero"),
+    "console": _NO_DEVICE,
+    "disk": _NO_DEVICE,
+    "network": _NO_DEVICE,
+    "shared_bytes": Refusal("its payload shares what the script says"),
+    "trace": Expression("`--trace`", lambda c: flag("--trace") if c.trace else ()),
+}
