@@ -40,7 +40,8 @@ MAY: dict[str, tuple[str, ...]] = {
     "shell": (*GROUND, "alarms", "console", "transcript"),
     "realm": (*GROUND, *LEAVES, "coverage", "link", "rmi"),
     "replay": (*GROUND, *LEAVES, "coverage", "link", "model", "realm", "rmi"),
-    "launch": (*GROUND, *LEAVES, "shell"),
+    "layouts": (*GROUND, *LEAVES),
+    "launch": (*GROUND, *LEAVES, "alarms", "console", "shell", "tap", "transcript"),
     "bench": (*GROUND, *LEAVES, "link", "machine", "realm", "rmi", "stack"),
     "oracle": (*GROUND, *LEAVES, "link", "machine", "model", "realm", "rmi", "stack"),
     "plugin": (
@@ -66,8 +67,8 @@ MAY: dict[str, tuple[str, ...]] = {
         ),
     ),
     "testcases": (
-        *(*GROUND, *LEAVES, "alarms", "console", "coverage", "launch", "link", "machine"),
-        *("model", "oracle", "plugin", "realm", "replay", "rmi", "shell", "stack", "tap"),
+        *(*GROUND, *LEAVES, "alarms", "console", "coverage", "launch", "layouts", "link"),
+        *("machine", "model", "oracle", "plugin", "realm", "replay", "rmi", "shell", "stack", "tap"),
     ),
 }
 """What each unit (a module or package of the harness, or testcases) may import of it."""
@@ -76,7 +77,7 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "pytest": ("harness.plugin", "testcases"),
     "pexpect": ("harness.console",),
     "paramiko": ("harness.shell.ssh",),
-    "elftools": ("harness.elf",),
+    "elftools": ("harness.elf", "harness.layouts.dwarf"),
     "qemu": ("harness.machine.qmp",),
     "rich": ("harness.cli",),
     "hypothesis": ("testcases",),
