@@ -68,7 +68,8 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     "testcases": (
         *(*GROUND, *LEAVES, "alarms", "console", "coverage", "launch", "layouts", "link"),
-        *("machine", "model", "oracle", "plugin", "realm", "replay", "rmi", "shell", "stack", "tap"),
+        *("machine", "model", "oracle", "plugin", "realm", "replay", "rmi", "shell"),
+        *("stack", "tap"),
     ),
 }
 """What each unit (a module or package of the harness, or testcases) may import of it."""
