@@ -28,6 +28,7 @@ import pytest
 
 from harness.machine import Machine
 from harness.plugin.booting import acquire
+from harness.plugin.judging import terms_of
 from harness.plugin.keeper import Running
 from harness.plugin.session import cca_session
 from harness.realm import (
@@ -102,7 +103,10 @@ def stack(request: pytest.FixtureRequest) -> BuiltStack:
 @pytest.fixture
 def cca_running(request: pytest.FixtureRequest) -> Iterator[Running]:
     """A clean machine; audited afterwards, replaced if the test failed."""
+    terms = terms_of(request.node)
     running = acquire(request.node)
+    if running.trial is not None:
+        running.trial.terms = terms
     keeper = cca_session(request.config).keeper
     request.node.stash[RUNNING] = running
     yield running

@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.errors import HarnessError, MachineError
 from harness.link import Link, MailboxLink, SerialLink
 from harness.machine import Machine, TapPlugin
+from harness.plugin.judging import Trial
 from harness.plugin.tapping import Watch
 from harness.realm import GranulePool, Ledger, NormalWorld
 from harness.stack import BuiltStack
@@ -42,6 +43,7 @@ class Running:
     pes: set[int] = field(default_factory=lambda: {0})
     read: Callable[[int, int], bytes] | None = None
     watch: Watch | None = None
+    trial: Trial | None = None
 
     def switch_on(self, pe: int) -> None:
         """Bring a PE up once; it serves calls until the machine ends."""
@@ -68,12 +70,13 @@ class MachineKeeper:
         *,
         tap: TapPlugin | None = None,
         tap_check: bool = False,
+        rules: bool = False,
     ) -> None:
         self.built = built
         self.folder = folder
         self.link_kind = link_kind
         self.boots = 0
-        self._boot = boot or partial(boot_machine, tap=tap, tap_check=tap_check)
+        self._boot = boot or partial(boot_machine, tap=tap, tap_check=tap_check, rules=rules)
         self._running: Running | None = None
 
     @property
@@ -93,6 +96,8 @@ class MachineKeeper:
         running.link.log.clear()
         if running.watch is not None:
             running.watch.begin()
+        if running.trial is not None:
+            running.trial.begin()
         return running
 
     def retire(self) -> None:
@@ -114,6 +119,8 @@ class MachineKeeper:
             running.machine.check()
             if running.watch is not None:
                 running.watch.check()
+            if running.trial is not None:
+                running.trial.check()
             wipes = "wiping" in self.built.capabilities
             _check_leaks(running.world, _not_wiped(running) if wipes else [])
         except BaseException:
@@ -133,6 +140,7 @@ def boot_machine(
     *,
     tap: TapPlugin | None = None,
     tap_check: bool = False,
+    rules: bool = False,
 ) -> Running:
     """Launch a machine and wait until the normal world answers; BootFailed if it does not."""
     machine = Machine.launch(built, folder, name=name, tap=tap)
@@ -145,10 +153,11 @@ def boot_machine(
     ledger = Ledger()
     link.observers.append(lambda _pe, args, results: ledger.observe(args, results))
     world = NormalWorld(link, GranulePool(), ledger)
-    watch = None
+    watch = trial = None
     if machine.tap_file is not None:
+        trial = Trial(machine.tap_file, built) if rules else None
         watch = Watch(Tap(machine.tap_file, machine.check), link if tap_check else None)
-    return Running(machine, link, world, read=machine.ram.read, watch=watch)
+    return Running(machine, link, world, read=machine.ram.read, watch=watch, trial=trial)
 
 
 def _link(kind: str, machine: Machine, built: BuiltStack) -> Link:

@@ -71,6 +71,7 @@ class CcaSession:
             self.link_kind,
             tap=self.tap[0],
             tap_check=self.config.getoption("cca_tap_check"),
+            rules=self.config.getoption("cca_rules"),
         )
 
     def reproduce(self, nodeid: str) -> str:

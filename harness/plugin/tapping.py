@@ -50,6 +50,13 @@ def add_tap_options(group: pytest.OptionGroup) -> None:
         action="store_true",
         help="after each test, compare what the tap saw with the calls that the harness made",
     )
+    group.addoption(
+        "--no-rules",
+        dest="cca_rules",
+        action="store_false",
+        default=True,
+        help="do not judge what the tap saw by the model and the rules",
+    )
 
 
 def choose_tap(

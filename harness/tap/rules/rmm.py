@@ -60,9 +60,10 @@ class GptChanged(Rule):
         same = done is not None and done.call is not None and done.call.x[1] == host.x[1]
         if seen.ok and not (same and done is not None and done.name == wanted):
             events = (done, seen) if done is not None else (seen,)
-            yield self.broken(f"{wanted} of {host.x[1]:#x} was not done", *events)
+            yield self.broken(f"{wanted} of {host.x[1]:#x} was not done", *events, first=host.seq)
         elif not seen.ok and done is not None and done.name == wanted:
-            yield self.broken(f"{wanted} was done, and yet the call failed", done, seen)
+            text = f"{wanted} was done, and yet the call failed"
+            yield self.broken(text, done, seen, first=host.seq)
 
     def lost(self) -> None:
         """What was done at EL3 may be among it."""
