@@ -194,6 +194,14 @@ class Console:
         assert isinstance(match, re.Match)
         return match
 
+    def read_until(
+        self, pattern: str | bytes, deadline: Deadline | float
+    ) -> tuple[bytes, re.Match[bytes]]:
+        """Like ``expect``; return also all that came in before the match."""
+        match = self.expect(pattern, deadline)
+        before = self._spawn.before
+        return (before if isinstance(before, bytes) else b""), match
+
     def discard(self) -> None:
         """Forget everything that came in and was not expected (the transcript keeps it)."""
         with self._inbox.condition:

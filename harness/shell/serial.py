@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A shell on a console: commands between marks that neither an echo nor a prompt can match.
+
+Invariants:
+
+* a mark is sent as the text of a ``printf`` and comes back as the bytes that it prints, with
+  a number of its own: the echo of a command is no answer, nor is that of an earlier one;
+* after a command that did not end in time the line is interrupted, so that the next works.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import itertools
+import secrets
+import shlex
+import time
+from pathlib import Path
+
+from harness.console import Console
+from harness.deadline import Deadline
+from harness.errors import ConsoleTimeout
+from harness.shell.base import (
+    DEFAULT_TIMEOUT_S,
+    CommandResult,
+    Shell,
+    ShellError,
+    ShellTimeout,
+    content_of,
+    shown,
+)
+
+_PIECE = 700
+"""A terminal takes lines of up to 4095 bytes; a character may have four, a quote becomes five."""
+
+_INTERRUPTS = (b"\x03", b"\x1c")
+"""What a terminal turns into SIGINT and SIGQUIT."""
+
+_INTERRUPT_WAIT_S = 5.0
+_TRANSFER_TIMEOUT_S = 120.0
+
+
+class SerialShell(Shell):
+    """A POSIX shell, as root, at the other end of a console."""
+
+    def __init__(self, console: Console, name: str = "") -> None:
+        self.console = console
+        self.name = name or f"console {console.name!r}"
+        self._token = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
+
+    def _run(self, command: str, timeout_s: float) -> CommandResult:
+        until = Deadline.after(timeout_s)
+        try:
+            pieces = [command[at : at + _PIECE] for at in range(0, len(command), _PIECE)] or [":"]
+            for number, piece in enumerate(pieces):
+                before = '"$cca"' if number else ""
+                if number < len(pieces) - 1:
+                    self._exchange(f"cca={before}{shlex.quote(piece)}", until)
+                else:
+                    last = f"{before}{shlex.quote(piece)}"
+            return self._exchange(f"sh -c {last} </dev/null 2>&1", until, shown_as=command)
+        except ConsoleTimeout:
+            seen = self.console.tail()
+            freed = self._interrupt()
+            raise ShellTimeout(
+                f"{command!r} on {self.name} did not end within {timeout_s:g} s\n{shown(seen)}",
+                hint=f"{freed}; transcript: {self.console.transcript.path}",
+            ) from None
+
+    def _exchange(self, line: str, until: Deadline, shown_as: str = "") -> CommandResult:
+        """Have one line executed by the shell itself; its status is that of the line."""
+        number = f"{self._token}:{next(self._numbers)}"
+        begin = f"printf '\\001cca:%s\\004' {number}:b"
+        end = f"printf '\\001cca:%s:%s\\004' {number}:e $?"
+        self.console.send(f"{begin}; {line}; {end}\n")
+        self.console.expect(_mark(f"{number}:b"), until)
+        started_s = time.monotonic()
+        output, found = self.console.read_until(_mark(f"{number}:e:") + rb"(\d+)\x04", until)
+        text = output.replace(b"\r\n", b"\n").decode("utf-8", "backslashreplace")
+        return CommandResult(shown_as, int(found[1]), text, time.monotonic() - started_s)
+
+    def _interrupt(self) -> str:
+        """Free the line of a command that does not end; say whether that worked."""
+        for key in _INTERRUPTS:
+            self.console.send(key)
+            try:
+                self._exchange(":", Deadline.after(_INTERRUPT_WAIT_S))
+            except ConsoleTimeout:
+                continue
+            return "the command was interrupted"
+        return "the command could not be interrupted, the line is lost"
+
+    def settle(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        """Wait until the shell answers. Raises ``ShellTimeout``."""
+        self.run(":", timeout_s=timeout_s)
+
+    def put(self, source: Path | bytes, remote: str, mode: int = 0o755) -> None:
+        """Write a file, as text over the line: for some hundred kilobytes at most."""
+        data = content_of(source)
+        draft = shlex.quote(f"{remote}.cca-draft")
+        text = base64.b64encode(data).decode()
+        self.run(f": > {draft}", check=True)
+        for at in range(0, len(text), _PIECE):
+            self.run(f"printf %s {text[at : at + _PIECE]} >> {draft}", check=True)
+        final = shlex.quote(remote)
+        self.run(
+            f"base64 -d {draft} > {draft}.bin && rm {draft} && chmod {mode:o} {draft}.bin"
+            f" && mv {draft}.bin {final}",
+            timeout_s=_TRANSFER_TIMEOUT_S,
+            check=True,
+        )
+
+    def get(self, remote: str) -> bytes:
+        """Return a file, as text over the line. Raises ``ShellError`` where bytes were lost."""
+        name = shlex.quote(remote)
+        command = f"sha256sum < {name} && base64 {name}"
+        answer = self.run(command, timeout_s=_TRANSFER_TIMEOUT_S, check=True).output
+        digest, _, text = answer.partition("\n")
+        try:
+            data = base64.b64decode(text)
+        except binascii.Error:
+            data = b""
+        if hashlib.sha256(data).hexdigest() != digest.split()[0]:
+            raise ShellError(
+                f"{remote} came over {self.name} with other bytes than the host has",
+                hint="something else writes on that line; SSH has one of its own",
+            )
+        return data
+
+
+def _mark(text: str) -> bytes:
+    return b"\x01cca:" + text.encode() + (b"" if text.endswith(":") else b"\x04")
