@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from harness.deadline import Deadline
@@ -55,7 +55,7 @@ Watcher = Callable[[LoggedCall], None]
 class Ticket:
     """One request that was handed to a PE, and its answer once that is there."""
 
-    __slots__ = ("answer_bytes", "args", "op", "pe", "reply", "seq")
+    __slots__ = ("answer_bytes", "args", "booked", "op", "pe", "reply", "seq")
 
     def __init__(self, pe: int, op: int, args: tuple[int, ...], answer_bytes: int = 0) -> None:
         self.pe = pe
@@ -63,6 +63,7 @@ class Ticket:
         self.args = args
         self.answer_bytes = answer_bytes
         self.seq = 0
+        self.booked = True
         self.reply: Reply | None = None
 
     def __str__(self) -> str:
@@ -156,13 +157,35 @@ class Channel(ABC):
         """Execute an SMC and return x0..x7."""
         return self.call(OP_SMC, (fid, *args), pe, timeout_s).values
 
+    def smc_each(
+        self, calls: Sequence[tuple[int, ...]], *, pe: int = 0, stop_at_failure: bool = False
+    ) -> list[tuple[int, ...]]:
+        """Execute SMCs one after the other; returns x0..x7 of each that was executed.
+
+        ``calls`` hold x0 (the function id) and its arguments. With ``stop_at_failure`` the
+        first one whose x0 is not 0 afterwards is the last. They are booked one by one,
+        whether a link sends them singly or, as the mailbox does, together.
+        """
+        done: list[tuple[int, ...]] = []
+        for call in calls:
+            done.append(self.smc(*call, pe=pe))
+            if stop_at_failure and done[-1][0] != 0:
+                break
+        return done
+
     def start_smc(self, fid: int, *args: int, pe: int = 0) -> Pending[tuple[int, ...]]:
         """Begin an SMC on a PE and return at once; ``wait`` gives x0..x7."""
         return Pending(self, self.start(OP_SMC, (fid, *args), pe), lambda reply: reply.values)
 
     def _finish(self, ticket: Ticket, reply: Reply) -> Reply:
-        """Book a finished call."""
+        """Take the answer to a request, and book it."""
         ticket.reply = reply
+        if ticket.booked:
+            self._book(ticket, reply)
+        return reply
+
+    def _book(self, ticket: Ticket, reply: Reply) -> None:
+        """Tell everybody who wants to know of a finished call."""
         self.calls += 1
         entry = LoggedCall(time.monotonic(), ticket.pe, ticket.op, ticket.args, reply)
         self.log.append(entry)
@@ -171,7 +194,6 @@ class Channel(ABC):
         if self.observers and ticket.op == OP_SMC:
             for observe in self.observers:
                 observe(ticket.pe, ticket.args, reply.values)
-        return reply
 
     def _timed_out(self, ticket: Ticket, deadline: Deadline, seen: str) -> LinkTimeout:
         """Build the error for a request that stays without an answer."""

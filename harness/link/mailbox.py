@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -20,22 +20,27 @@ from harness.console import Console
 from harness.deadline import Deadline
 from harness.elf import ElfFile
 from harness.errors import AlarmRaised, LinkError, LinkTimeout, StackError
-from harness.link.base import Ticket, check_pe
+from harness.link.base import CALL_TIMEOUT_S, Ticket, accept, check_pe
+from harness.link.batch import BATCH_CALLS, encode_batch, results_offset
 from harness.link.boot import boot_deadline, boot_failed
-from harness.link.ops import Link
+from harness.link.ops import Link, require_ok
+from harness.link.program import RESULT
 from harness.link.protocol import (
     ARG_COUNT,
     BLOCK_BYTES,
     MAILBOX,
     MAX_PES,
+    OP_PROGRAM,
+    OP_SMC,
     PE_OFF,
     READY_LINE,
+    STATUS_OK,
     Reply,
     mailbox_formats,
 )
 from harness.machine.ram import GuestRam, RamError
 from harness.machine.stuck import StuckWatch
-from harness.types import MASK64
+from harness.types import MASK64, Pa
 
 _LAYOUT = codec("MonitorMailbox")
 _OP_AT = _LAYOUT.offset("op")
@@ -104,6 +109,8 @@ class MailboxLink(Link):
                 hint="is machine.memory too small, or host.elf not the monitor's?",
             ) from problem
         self._boxes = [_Box(view) for view in views]
+        self.batch_area: Pa | None = None
+        """Normal-world memory of ``BATCH_BYTES`` that ``smc_each`` may use."""
         self._new_seqs()
 
     def _new_seqs(self) -> None:
@@ -211,6 +218,34 @@ class MailboxLink(Link):
             time.sleep(nap_s)
             nap_s = min(nap_s * _NAP_GROWTH, _LONGEST_NAP_S)
         return True
+
+    def smc_each(
+        self, calls: Sequence[tuple[int, ...]], *, pe: int = 0, stop_at_failure: bool = False
+    ) -> list[tuple[int, ...]]:
+        """See ``Channel.smc_each``: here up to ``BATCH_CALLS`` make one request."""
+        if self.batch_area is None or len(calls) < 2:
+            return super().smc_each(calls, pe=pe, stop_at_failure=stop_at_failure)
+        done: list[tuple[int, ...]] = []
+        for first in range(0, len(calls), BATCH_CALLS):
+            batch = calls[first : first + BATCH_CALLS]
+            done += self._run_batch(self.batch_area, batch, pe, stop_at_failure)
+            if len(done) < first + len(batch):
+                break
+        return done
+
+    def _run_batch(
+        self, area: Pa, calls: Sequence[tuple[int, ...]], pe: int, stop_at_failure: bool
+    ) -> list[tuple[int, ...]]:
+        self._ram.write(area, encode_batch(area, calls, stop_at_failure=stop_at_failure))
+        ticket = self.start(OP_PROGRAM, (area,), pe)
+        ticket.booked = False
+        reply = accept(ticket, self.wait_for(ticket, Deadline.after(CALL_TIMEOUT_S)))
+        executed = require_ok(OP_PROGRAM, (area,), reply).values[0]
+        kept = self._ram.read(area + results_offset(len(calls)), executed * RESULT.size)
+        done = [*RESULT.iter_unpack(kept)]
+        for call, values in zip(calls, done, strict=False):
+            self._book(Ticket(pe, OP_SMC, call), Reply(STATUS_OK, values))
+        return done
 
     def read(self, pa: int, size_bytes: int) -> bytes:
         """Return bytes of RAM, whichever world they belong to."""

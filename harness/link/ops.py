@@ -156,7 +156,7 @@ class Link(Channel):
         return self.start_program(program, pe=pe).wait(timeout_s)
 
     def _program_result(self, program: Program, reply: Reply) -> ProgramResult:
-        _require_ok(OP_PROGRAM, (program.at,), reply)
+        require_ok(OP_PROGRAM, (program.at,), reply)
         kept = program.size_bytes - (program.results_at - program.at)
         return ProgramResult.of(reply, self.read(program.results_at, kept))
 
@@ -171,7 +171,7 @@ class Link(Channel):
     ) -> Reply:
         """Make a call that has no business aborting."""
         reply = self.call(op, args, pe, timeout_s, data, answer_bytes)
-        return _require_ok(op, args, reply)
+        return require_ok(op, args, reply)
 
 
 def _runs(pa: int, data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -183,7 +183,8 @@ def _runs(pa: int, data: bytes) -> Iterator[tuple[int, bytes]]:
         pa += len(run)
 
 
-def _require_ok(op: int, args: tuple[int, ...], reply: Reply) -> Reply:
+def require_ok(op: int, args: tuple[int, ...], reply: Reply) -> Reply:
+    """Return the answer to a request that has no business aborting, or raise ``LinkError``."""
     outcome = Outcome.of(reply)
     if outcome.aborted:
         raise LinkError(

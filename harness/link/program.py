@@ -20,8 +20,10 @@ STEP_WRITE = _KINDS["WRITE"]
 _HEADER = codec("MonitorProgram")
 _STEP = codec("MonitorStep")
 _STEP_ARGS = 7
-_RESULT = struct.Struct("<4Q")
-_STOP_AT_FAILURE = 1
+RESULT = struct.Struct("<8Q")
+"""What the monitor keeps of a step: x0..x7 of an SMC."""
+STOP_AT_FAILURE = 1
+"""The program's flag of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Program:
     @property
     def size_bytes(self) -> int:
         """How much memory from ``at`` on the program and its results take."""
-        return self.results_at - self.at + self.keep_results * _RESULT.size
+        return self.results_at - self.at + self.keep_results * RESULT.size
 
     def encode(self) -> bytes:
         """Return header and steps."""
@@ -85,7 +87,7 @@ class Program:
             barrier_count=self.barrier_count,
             results=self.results_at if self.keep_results else 0,
             results_max=self.keep_results,
-            flags=_STOP_AT_FAILURE if self.stop_at_failure else 0,
+            flags=STOP_AT_FAILURE if self.stop_at_failure else 0,
         )
         return header + b"".join(step.encode() for step in self.steps)
 
@@ -94,7 +96,7 @@ class Program:
 class ProgramResult:
     """What a program did; ``first_failure`` is the index of an executed step, or None.
 
-    ``ticks`` are of the system counter; ``results`` hold x0..x3 of each kept step.
+    ``ticks`` are of the system counter; ``results`` hold x0..x7 of each kept step.
     """
 
     executed: int
@@ -108,9 +110,9 @@ class ProgramResult:
     def of(cls, reply: Reply, results: bytes) -> ProgramResult:
         """Build it from the monitor's answer and the bytes of the result array."""
         executed, failed, index, x0, ticks = reply.values[:5]
-        kept = results[: executed * _RESULT.size]
+        kept = results[: executed * RESULT.size]
         first = index if failed else None
-        return cls(executed, failed, first, x0, ticks, tuple(_RESULT.iter_unpack(kept)))
+        return cls(executed, failed, first, x0, ticks, tuple(RESULT.iter_unpack(kept)))
 
     @property
     def ok(self) -> bool:

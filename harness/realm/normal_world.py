@@ -6,13 +6,13 @@ Everything goes through one link, so it is the same over shared memory and seria
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
 from harness.deadline import Deadline
 from harness.errors import AbiError, RealmError
-from harness.link import Link, Outcome
+from harness.link import BATCH_BYTES, Link, MailboxLink, Outcome
 from harness.realm.ledger import Ledger
 from harness.realm.pool import GranulePool
 from harness.rmi import CommandFailed, Result, Rmi
@@ -28,6 +28,8 @@ class NormalWorld:
         self.ledger = ledger
         self.rmi = Rmi(link)
         self._vmids: set[int] = set()
+        if isinstance(link, MailboxLink):
+            link.batch_area = pool.reserve(BATCH_BYTES)
 
     @cached_property
     def features(self) -> int:
@@ -48,11 +50,10 @@ class NormalWorld:
 
     def delegate(self, base: Pa | int, count: int = 1) -> None:
         """Delegate granules: all, or none and CommandFailed if the RMM refuses one."""
-        for number in range(count):
-            result = self.rmi.granule_delegate(int(base) + number * GRANULE_BYTES)
-            if not result.ok:
-                self.undelegate(base, number)
-                result.require()
+        done = self.rmi.each("RMI_GRANULE_DELEGATE", _granules(base, count), stop_at_failure=True)
+        if done and not done[-1].ok:
+            self.undelegate(base, len(done) - 1)
+            done[-1].require()
 
     @contextmanager
     def lending(self, base: Pa, count: int = 1) -> Iterator[Pa]:
@@ -66,8 +67,13 @@ class NormalWorld:
 
     def undelegate(self, base: Pa | int, count: int = 1) -> None:
         """Give granules back; CommandFailed if the RMM refuses one."""
-        for granule in range(int(base), int(base) + count * GRANULE_BYTES, GRANULE_BYTES):
-            self.rmi.granule_undelegate(granule).require()
+        self.undelegate_each([granule for (granule,) in _granules(base, count)])
+
+    def undelegate_each(self, granules: Iterable[Pa | int]) -> None:
+        """Give granules back, wherever they lie; CommandFailed if the RMM refuses one."""
+        rows = [(int(granule),) for granule in granules]
+        for result in self.rmi.each("RMI_GRANULE_UNDELEGATE", rows, stop_at_failure=True):
+            result.require()
 
     def try_undelegate(self, base: Pa | int) -> Result:
         """RMI_GRANULE_UNDELEGATE, whatever it answers."""
@@ -114,3 +120,7 @@ class NormalWorld:
     def release_vmid(self, vmid: int) -> None:
         """The realm with this VMID is gone."""
         self._vmids.discard(vmid)
+
+
+def _granules(base: Pa | int, count: int) -> list[tuple[int]]:
+    return [(int(base) + number * GRANULE_BYTES,) for number in range(count)]

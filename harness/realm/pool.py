@@ -57,6 +57,11 @@ class GranulePool:
         self._taken.append(Span(Pa(base), wanted_bytes))
         return Pa(base)
 
+    def reserve(self, size_bytes: int) -> Pa:
+        """Take memory from the end of the pool for good: it is never handed out."""
+        self.size_bytes -= align_up(size_bytes, GRANULE_BYTES)
+        return Pa(self.base + self.size_bytes)
+
     def begin(self) -> None:
         """Forget what was taken so far: a new test starts."""
         self._taken.clear()

@@ -11,7 +11,7 @@ from harness.errors import RealmError
 from harness.realm.config import LAST_LEVEL, RealmConfig, entry_bytes
 from harness.realm.measure import Measurements
 from harness.realm.normal_world import NormalWorld
-from harness.realm.rec import Rec, granules, mpidr_of_index, rec_params
+from harness.realm.rec import Rec, mpidr_of_index, rec_params
 from harness.realm.tables import RealmTables
 from harness.rmi import CommandFailed, Fails
 from harness.types import GRANULE_BYTES, Ipa, Pa
@@ -95,10 +95,23 @@ class Realm:
         count = entry_bytes(LAST_LEVEL - 1) // GRANULE_BYTES
         self.tables.ensure(ipa)
         base = self.world.pool.take(count, align_bytes=count * GRANULE_BYTES)
-        for number, data in enumerate(granules(base, count)):
-            self._map_unknown(int(ipa) + number * GRANULE_BYTES, data)
+        self.world.delegate(base, count)
+        self.map_delegated(ipa, base, count)
         self.tables.fold(ipa, LAST_LEVEL).require()
         return base
+
+    def map_delegated(self, ipa: Ipa | int, base: Pa, count: int) -> None:
+        """Map adjacent delegated granules; CommandFailed at the first that the RMM refuses.
+
+        What is not mapped then is given back. The tables must be there.
+        """
+        offsets = range(0, count * GRANULE_BYTES, GRANULE_BYTES)
+        rows = [(int(self.rd), base + offset, int(ipa) + offset) for offset in offsets]
+        done = self.rmi.each("RMI_DATA_CREATE_UNKNOWN", rows, stop_at_failure=True)
+        if not done[-1].ok:
+            mapped = len(done) - 1
+            self.world.undelegate(base + mapped * GRANULE_BYTES, count - mapped)
+            done[-1].require()
 
     def unmap_data(self, ipa: Ipa | int) -> Pa:
         """RMI_DATA_DESTROY of one granule, which is given back."""

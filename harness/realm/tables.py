@@ -21,6 +21,7 @@ _DESC = abi_tables().bitfield("UnprotectedDesc")
 NORMAL_WRITE_BACK = 0b110
 S2AP_READ_WRITE = 0b11
 S2AP_READ_ONLY = 0b01
+_PAGES_AHEAD = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,16 +169,21 @@ class RealmTables:
 
     def unmap_pages(self, base: Ipa | int, end: Ipa | int) -> None:
         """Destroy the data of [base, end), which lies in one last-level table."""
-        at = int(base)
+        at, ahead = int(base), 1
         while at < end:
-            result = self.world.rmi.data_destroy(self.rd, at)
-            if result.ok:
-                self.world.undelegate(result.data)
-                at = max(result.top, at + GRANULE_BYTES)
-            elif result.status == "RMI_ERROR_RTT" and result.top > at:
-                at = result.top
+            pages = [at + n * GRANULE_BYTES for n in range(ahead) if at + n * GRANULE_BYTES < end]
+            rows = [(int(self.rd), page) for page in pages]
+            *done, last = self.world.rmi.each("RMI_DATA_DESTROY", rows, stop_at_failure=True)
+            freed = [result.data for result in (*done, last) if result.ok]
+            self.world.undelegate_each(freed)
+            at = pages[len(done)]
+            if last.ok:
+                at = max(last.top, at + GRANULE_BYTES)
+                ahead = min(2 * ahead, _PAGES_AHEAD) if last.top == pages[-1] + GRANULE_BYTES else 1
+            elif last.status == "RMI_ERROR_RTT" and last.top > at:
+                at, ahead = last.top, 1
             else:
-                result.require()
+                last.require()
 
 
 def _progress(result: Result, at: int, reached: int) -> int:

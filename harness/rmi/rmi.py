@@ -7,6 +7,7 @@ stays the only definition.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from harness.abi import Command, tables
@@ -19,6 +20,12 @@ class Caller(Protocol):
 
     def smc(self, fid: int, *args: int, pe: int = 0, timeout_s: float = 10.0) -> tuple[int, ...]:
         """Issue one SMC on a PE; returns x0..x7."""
+        ...
+
+    def smc_each(
+        self, calls: Sequence[tuple[int, ...]], *, pe: int = 0, stop_at_failure: bool = False
+    ) -> list[tuple[int, ...]]:
+        """Issue SMCs one after the other; returns x0..x7 of each that was executed."""
         ...
 
 
@@ -42,6 +49,18 @@ class Rmi:
         command = self.command(name)
         x = self.link.smc(command.fid, *args, pe=self.pe, timeout_s=timeout_s)
         return Result(command, args, x)
+
+    def each(
+        self, name: str, rows: Sequence[tuple[int, ...]], *, stop_at_failure: bool = False
+    ) -> list[Result]:
+        """Issue a command once for each row of register values, as fast as the link can.
+
+        With ``stop_at_failure`` the first that fails is the last: the list is shorter then.
+        """
+        command = self.command(name)
+        calls = [(command.fid, *row) for row in rows]
+        done = self.link.smc_each(calls, pe=self.pe, stop_at_failure=stop_at_failure)
+        return [Result(command, row, x) for row, x in zip(rows, done, strict=False)]
 
     def version(self, req: int) -> Result:
         """RMI_VERSION."""

@@ -113,6 +113,30 @@ def test_program_stops_at_the_first_failure_when_asked(link: Link) -> None:
     assert [x0 for x0, *_ in result.results] == [0, result.first_failure_x0]
 
 
+@pytest.mark.parametrize("area", [None, SCRATCH])
+def test_many_calls_at_once_are_booked_one_by_one(link: Link, area: Pa | None) -> None:
+    """The mailbox packs them where it has memory for that; nothing else shows it."""
+    if isinstance(link, MailboxLink):
+        link.batch_area = area
+    seen: list[tuple[int, tuple[int, ...], tuple[int, ...]]] = []
+    link.observers.append(lambda pe, args, values: seen.append((pe, args, values)))
+    calls = [(DELEGATE, GRANULE + n * GRANULE_BYTES) for n in range(150)]
+    done = link.smc_each(calls)
+    assert [values[0] for values in done] == [0] * 150
+    assert seen == [(0, call, values) for call, values in zip(calls, done, strict=True)]
+    assert all(link.probe(GRANULE, 150))
+
+
+@pytest.mark.parametrize("area", [None, SCRATCH])
+def test_many_calls_end_at_the_first_failure_when_asked(link: Link, area: Pa | None) -> None:
+    if isinstance(link, MailboxLink):
+        link.batch_area = area
+    granules = [GRANULE, GRANULE + GRANULE_BYTES, GRANULE, GRANULE + 2 * GRANULE_BYTES]
+    done = link.smc_each([(DELEGATE, granule) for granule in granules], stop_at_failure=True)
+    assert [values[0] for values in done] == [0, 0, tables().statuses["RMI_ERROR_INPUT"]]
+    assert link.probe(GRANULE, 3) == (True, True, False)
+
+
 def test_pe_may_leave_and_come_back(link: Link) -> None:
     for _ in range(3):
         assert link.cpu_on(1) == 0

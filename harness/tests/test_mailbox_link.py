@@ -137,7 +137,7 @@ def test_program_results_are_read_from_memory(rig: Rig) -> None:
     rig.machine.ram.write_u64(program.results_at + 8, 42)
     result = rig.link.run_program(program)
     assert (result.ok, result.executed, result.first_failure, result.ticks) == (True, 3, None, 1000)
-    assert result.results == ((0, 42, 0, 0), (0, 0, 0, 0))
+    assert result.results == ((0, 42, *(0,) * 6), (0,) * 8)
 
 
 def test_unaligned_program_and_too_many_arguments_are_refused(rig: Rig) -> None:

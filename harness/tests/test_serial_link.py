@@ -131,7 +131,7 @@ def test_program_is_stored_and_its_results_read_back(rig: Rig) -> None:
     program = Program([Step(1), Step(2)], Pa(0x8000_0000), keep_results=4)
     result = link.run_program(program)
     assert (result.executed, result.failed, result.first_failure) == (2, 1, 1)
-    assert result.results == ((0, 0, 0, 0), (0, 0, 0, 0))
+    assert result.results == ((0,) * 8, (0,) * 8)
 
 
 def test_abort_of_a_peek_is_an_outcome_and_of_a_read_an_error(rig: Rig) -> None:

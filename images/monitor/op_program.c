@@ -7,7 +7,7 @@
 
 #define FLAG_STOP_AT_FAILURE 1
 #define BARRIER_TIMEOUT_S 10
-#define RESULT_WORDS 4
+#define RESULT_WORDS 8
 #define NO_FAILURE UINT64_MAX
 
 struct run {

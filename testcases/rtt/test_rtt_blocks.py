@@ -78,8 +78,9 @@ def test_a_block_in_a_root_table_keeps_the_realm(make_realm: MakeRealm) -> None:
 def map_pages(realm: Realm, pages: list[Pa]) -> None:
     """Map delegated granules at IPA 0 onwards, without folding them."""
     realm.tables.ensure(0)
-    for number, page in enumerate(pages):
-        realm.rmi.data_create_unknown(realm.rd, page, number * GRANULE_BYTES).require()
+    rows = [(int(realm.rd), page, number * GRANULE_BYTES) for number, page in enumerate(pages)]
+    for result in realm.rmi.each("RMI_DATA_CREATE_UNKNOWN", rows):
+        result.require()
 
 
 @pytest.mark.parametrize("case", ["swapped", "misaligned", "hole"])
