@@ -86,3 +86,6 @@ if ! up_to_date; then
 fi
 # Programs of the environment (ruff, the console script) come first for everything started here.
 export VIRTUAL_ENV=$venv PATH=$venv/bin:$PATH
+# Compiled modules go there too: quick starts, and no files of theirs in the checkout.
+unset PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX=$venv/pycache
