@@ -80,7 +80,7 @@ class Machine:
         """
         machine: Machine | None = None
         try:
-            machine = cls(built, _new_folder(run_dir, name), name)
+            machine = cls(built, new_folder(run_dir, name), name)
             machine._start(shared_ram, tap)
         except BaseException as problem:
             if machine is not None:
@@ -276,7 +276,8 @@ class Machine:
         self.stop()
 
 
-def _new_folder(run_dir: Path, name: str) -> Path:
+def new_folder(run_dir: Path, name: str) -> Path:
+    """Make a folder for one boot; a second one of the same name gets ``.2``, ``.3``, ..."""
     number = 1
     while True:
         folder = run_dir / (name if number == 1 else f"{name}.{number}")
