@@ -5,6 +5,8 @@
 hashes. It appears by one rename. Whoever builds a key holds ``locks/<key>.lock``
 and works in ``tmp/<key>.<random>``; a working folder whose lock nobody holds belongs to a
 dead builder and is removed by the next one. ``logs`` keeps the output of build commands.
+An entry that nobody has used for ``UNUSED_DAYS`` is removed by the next builder, with logs
+as old as that.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +28,8 @@ from harness.errors import StackError
 from harness.stack.hashing import FileHasher
 
 MANIFEST = "manifest.json"
+UNUSED_DAYS = 30
+_DAY_S = 86_400
 Fill = Callable[[Path], Mapping[str, str]]
 """Fills an empty folder and returns its outputs: name to file, relative to the folder."""
 
@@ -66,6 +71,8 @@ class Cache:
                     return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
+        with contextlib.suppress(OSError):  # a cache may be read-only
+            os.utime(path / MANIFEST)
         return Entry(key, path, outputs)
 
     def obtain(self, key: str, fill: Fill) -> Entry:
@@ -79,6 +86,7 @@ class Cache:
     def store(self, key: str, fill: Fill) -> Entry:
         """Build an entry; the caller holds the lock of ``key``. Raises StackError."""
         self.sweep()
+        self.prune(UNUSED_DAYS)
         for left_over in (self.root / "tmp").glob(f"{key}.*"):
             shutil.rmtree(left_over, ignore_errors=True)
         with self.guard():
@@ -135,6 +143,25 @@ class Cache:
                 if _lock_now(fd):
                     shutil.rmtree(work, ignore_errors=True)
 
+    def prune(self, unused_days: float) -> None:
+        """Remove what nobody has used for so long, entries that are being built excepted."""
+        before = time.time() - unused_days * _DAY_S
+        for manifest in (self.root / "entries").glob(f"*/{MANIFEST}"):
+            if _mtime(manifest) < before:
+                self._remove(manifest)
+        for log in (self.root / "logs").glob("*.log"):
+            if _mtime(log) < before:
+                log.unlink(missing_ok=True)
+
+    def _remove(self, manifest: Path) -> None:
+        """Remove an entry; without its manifest it is none, whatever happens meanwhile."""
+        key = manifest.parent.name
+        with self._lock_file(key) as fd:
+            if _lock_now(fd):
+                with contextlib.suppress(OSError):
+                    manifest.unlink()
+                    shutil.rmtree(manifest.parent)
+
     def log_path(self, label: str) -> Path:
         """Return where the log of a build goes."""
         with self.guard():
@@ -160,6 +187,14 @@ def cache_error(root: Path, error: OSError) -> StackError:
         f"cache {root} cannot be written: {error.strerror or error} ({error.filename or root})",
         hint=hint,
     )
+
+
+def _mtime(path: Path) -> float:
+    """When a file was last written; for one that is gone, just now."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return time.time()
 
 
 def _lock_now(fd: int) -> bool:

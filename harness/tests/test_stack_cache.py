@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import StackError
-from harness.stack.cache import Cache, cache_error, default_root
+from harness.stack.cache import MANIFEST, Cache, cache_error, default_root
 from harness.stack.hashing import FileHasher, tree_signature
 
 BUILDER = """
@@ -117,6 +117,29 @@ def test_sweep_spares_the_living(tmp_path: Path) -> None:
     Cache(root).obtain("another", write_out)
     assert not dead.exists()
     assert living.communicate(timeout=60)[0] == "whole\n"
+
+
+def test_what_nobody_uses_any_more_is_removed(tmp_path: Path) -> None:
+    """By the next build: old entries and logs go, those used since then stay."""
+    cache = Cache(tmp_path)
+    used, unused = (cache.obtain(key, write_out) for key in ("used", "unused"))
+    log = cache.log_path("old")
+    log.write_text("")
+    for path in (used.path / MANIFEST, unused.path / MANIFEST, log):
+        os.utime(path, (0, 0))
+    assert cache.find("used") is not None
+    cache.obtain("new", write_out)
+    assert {path.name for path in (tmp_path / "entries").iterdir()} == {"used", "new"}
+    assert not log.exists()
+
+
+def test_an_entry_that_is_being_built_is_not_removed(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    entry = cache.obtain("key", write_out)
+    os.utime(entry.path / MANIFEST, (0, 0))
+    with cache.lock("key"):
+        cache.prune(1)
+    assert cache.find("key") is not None
 
 
 def test_unwritable_cache_is_one_clear_error(tmp_path: Path) -> None:
