@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli.main import add_stack_arguments, guarded
-from harness.errors import HarnessError
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-BYTES_PER_WORKER = 1 << 30
 _OWN_WORKERS = ("-n", "--numprocesses", "--pdb", "--trace", "--collect-only", "--co", "no:xdist")
 _INPUTS = ("--stack", "--set")
 _OUTPUTS = ("--runs", "--junitxml", "--junit-xml")
@@ -68,7 +65,7 @@ def pytest_command(words: Sequence[str], default_path: str) -> list[str]:
     """
     command = [sys.executable, "-m", "pytest", "-o", f"testpaths={default_path}"]
     if not any(word.startswith(_OWN_WORKERS) for word in words):
-        command += ["-n", str(worker_count())]
+        command += ["-n", "auto", "--dist", "worksteal"]
     return [*command, *words]
 
 
@@ -107,22 +104,6 @@ def _absolute(word: str, before: str) -> str:
     if is_test and Path(path).exists():
         return "::".join([str(Path(path).absolute()), *names])
     return word
-
-
-def worker_count() -> int:
-    """Return how many machines to run at once: $CCA_JOBS, or what CPUs and memory allow."""
-    own = os.environ.get("CCA_JOBS")
-    if not own:
-        return max(1, min(len(os.sched_getaffinity(0)), available_bytes() // BYTES_PER_WORKER))
-    if not own.isdigit() or int(own) == 0:
-        raise HarnessError(f"CCA_JOBS={own} is not a number of workers above 0")
-    return int(own)
-
-
-def available_bytes(meminfo: Path = Path("/proc/meminfo")) -> int:
-    """Return how much memory can be had, caches that the kernel would give up included."""
-    found = re.search(r"^MemAvailable:\s+(\d+) kB$", meminfo.read_text(), re.MULTILINE)
-    return int(found[1]) << 10 if found else 0
 
 
 if __name__ == "__main__":

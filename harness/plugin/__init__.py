@@ -12,4 +12,8 @@ pytest_plugins = [
     "harness.plugin.report",
     "harness.plugin.outcomes",
     "harness.plugin.coverage",
+    "harness.plugin.results",
+    "harness.plugin.flakes",
+    "harness.plugin.budget",
+    "harness.plugin.crashed",
 ]

@@ -17,6 +17,7 @@ from harness.machine import Machine
 from harness.plugin.fixtures import RUNNING
 from harness.plugin.keeper import Running
 from harness.plugin.recorded import timeline_facts
+from harness.plugin.results import FACTS
 from harness.plugin.session import cca_session
 
 _LAST_CALLS = 12
@@ -38,6 +39,7 @@ def pytest_runtest_makereport(
     if report.failed:
         running = item.stash.get(RUNNING, None)
         error = _cause(call.excinfo.value if call.excinfo else None)
+        setattr(report, FACTS, {"verdict": _verdict(error)})
         if running is not None or isinstance(error, HarnessError):
             report.sections.append(("cca", _section(item, report, error, running)))
         if call.when == "setup" and _is_of_the_stack(error):
@@ -45,6 +47,17 @@ def pytest_runtest_makereport(
     if call.when == "teardown" and RUNNING in item.stash:
         del item.stash[RUNNING]  # the item lives on, and would keep the machine's RAM
     return report
+
+
+def _carried(facts: dict[str, object]) -> dict[str, str]:
+    """What the report takes along for whoever collects results."""
+    timeline = str(facts.get("timeline", ""))
+    return {
+        "verdict": str(facts["verdict"]),
+        "folder": str(facts["artefacts"]),
+        "again": str(facts["reproduce"]),
+        "timeline": timeline if timeline.endswith(".html") else "",
+    }
 
 
 def _is_of_the_stack(error: BaseException | None) -> bool:
@@ -96,6 +109,7 @@ def _explain(
         _keep_evidence(folder, running)
         facts |= timeline_facts(folder, running, item.nodeid, str(error), _LAST_CALLS)
     write_failure(folder, facts)
+    setattr(report, FACTS, _carried(facts))
     return _text(facts, running)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import check, doctor, main, regress
-from harness.errors import HarnessError, StackError
+from harness.errors import StackError
 from harness.tests.stack_fakes import write_stack
 
 
@@ -108,9 +108,9 @@ def words_of(*words: str) -> list[str]:
     return regress.pytest_command(words, "testcases")[3:]
 
 
-def test_workers_and_path_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CCA_JOBS", "3")
-    assert words_of("-k", "rec") == ["-o", "testpaths=testcases", "-n", "3", "-k", "rec"]
+def test_workers_and_path_are_added() -> None:
+    workers = ["-n", "auto", "--dist", "worksteal"]
+    assert words_of("-k", "rec") == ["-o", "testpaths=testcases", *workers, "-k", "rec"]
 
 
 @pytest.mark.parametrize("own", ["-n4", "-n=4", "--numprocesses=2", "--pdb", "--co", "no:xdist"])
@@ -151,29 +151,6 @@ def test_folder_of_results_is_not_taken_for_the_project(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_worker_count_follows_cpus_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 1 <= regress.worker_count() <= 1024
-    monkeypatch.setattr(regress, "available_bytes", lambda: 0)
-    assert regress.worker_count() == 1
-    monkeypatch.setenv("CCA_JOBS", "7")
-    assert regress.worker_count() == 7
-
-
-@pytest.mark.parametrize("jobs", ["x", "0", "-1"])
-def test_number_of_workers_that_is_none_is_an_error(
-    monkeypatch: pytest.MonkeyPatch, jobs: str
-) -> None:
-    monkeypatch.setenv("CCA_JOBS", jobs)
-    with pytest.raises(HarnessError, match=f"CCA_JOBS={jobs} is not a number of workers above 0"):
-        regress.worker_count()
-
-
-def test_memory_in_caches_is_available(tmp_path: Path) -> None:
-    meminfo = tmp_path / "meminfo"
-    meminfo.write_text("MemTotal:  8000000 kB\nMemFree:   100000 kB\nMemAvailable:  6291456 kB\n")
-    assert regress.available_bytes(meminfo) == 6 << 30
-
-
 def test_prepare_builds_the_stack_of_the_arguments(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -195,9 +172,23 @@ def test_check_runs_everything_and_counts(
 
     monkeypatch.setattr(check, "run_step", step)
     monkeypatch.setattr(check, "prepare", lambda _words: 0)
+    monkeypatch.setattr(check, "prepare_browser", lambda: None)
     assert check.main([]) == 1
     assert ran == ["ruff check", "ruff format", "mypy", "self tests", "test cases"]
     assert capsys.readouterr().out == "check: FAILED: mypy\n"
+
+
+def test_check_goes_on_without_a_browser(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("CCA_NO_INSTALL", "1")
+    check.prepare_browser()
+    assert capsys.readouterr().err == (
+        "check: no browser, so tests of pages are skipped: "
+        "missing chromium, chromedriver, and CCA_NO_INSTALL forbids to install\n"
+        "hint: scripts/check installs the Debian packages: chromium chromium-driver\n"
+    )
 
 
 def test_check_step_passes_the_status_on(capfd: pytest.CaptureFixture[str]) -> None:
