@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from harness.cli.main import guarded
 from harness.cli.regress import CHECKOUT, join_values, prepare, pytest_command
-from harness.errors import HarnessError
+from harness.errors import HarnessError, ProvisionError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,6 +32,7 @@ def check(words: Sequence[str]) -> int:
     except HarnessError:
         print("check: the stack is not ready, so the tests were not run", file=sys.stderr)
         raise
+    prepare_browser()
     steps = [
         ("self tests", pytest_command([], "harness/tests")),
         ("test cases", pytest_command(join_values(words), "testcases")),
@@ -39,6 +40,23 @@ def check(words: Sequence[str]) -> int:
     failed += [name for name, command in steps if not run_step(name, command)]
     print(f"check: {'FAILED: ' + ', '.join(failed) if failed else 'all passed'}")
     return 1 if failed else 0
+
+
+def prepare_browser() -> None:
+    """Install the browser that tests of HTML pages need; without it they are skipped, and say so.
+
+    Only the checks need it: whoever runs the regression does without.
+    """
+    from harness.cli.show import make_progress
+    from harness.provision.install import install_missing
+    from harness.provision.requirements import BROWSER
+    from harness.stack import Cache
+
+    try:
+        with make_progress() as progress:
+            install_missing(BROWSER, Cache().root / "apt", progress)
+    except ProvisionError as problem:
+        print(f"check: no browser, so tests of pages are skipped: {problem}", file=sys.stderr)
 
 
 def quick_checks() -> list[tuple[str, list[str]]]:

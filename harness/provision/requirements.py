@@ -17,6 +17,8 @@ INCLUDE_DIRS = ("/usr/include", "/usr/include/x86_64-linux-gnu", "/usr/include/a
 QEMU_PROGRAM = "qemu-system-aarch64"
 QEMU_MIN_VERSION = (10, 0)
 VERSION_TIMEOUT_S = 10.0
+BROWSER = ("chromium", "chromedriver")
+"""What tests of HTML pages need, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,8 @@ class Requirement:
     name: str
     package: str
     min_version: tuple[int, ...] = ()
+    script: str = "scripts/regress"
+    """What installs it."""
 
     @property
     def is_header(self) -> bool:
@@ -49,6 +53,8 @@ REQUIREMENTS: Mapping[str, Requirement] = {
         Requirement("cpio", "cpio"),
         Requirement(QEMU_PROGRAM, "qemu-system-arm", QEMU_MIN_VERSION),
         Requirement("qemu-img", "qemu-utils"),
+        Requirement("chromium", "chromium", script="scripts/check"),
+        Requirement("chromedriver", "chromium-driver", script="scripts/check"),
     )
 }
 
@@ -110,7 +116,9 @@ def require(names: Iterable[str], what: str) -> None:
 
 def how_to_get(lacking: Iterable[Requirement]) -> str:
     """Say in one line how missing requirements are to be had."""
-    packages = sorted({r.package for r in lacking if r.package})
-    if not packages:
+    known = [r for r in lacking if r.package]
+    if not known:
         return "install it, or put its folder on PATH"
-    return f"scripts/regress installs the Debian packages: {' '.join(packages)}"
+    packages = " ".join(sorted({r.package for r in known}))
+    script = min(known, key=lambda r: r.script != "scripts/regress").script
+    return f"{script} installs the Debian packages: {packages}"

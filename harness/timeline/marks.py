@@ -7,19 +7,17 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
-from harness.tap import Event
-
 
 class Violation(Protocol):
-    """What a rule says of an event that breaks it."""
+    """What a rule says of events that break it (``harness.tap.rules.Violation``)."""
 
     @property
-    def rule(self) -> object:
-        """The rule; its text is its name."""
+    def rule(self) -> str:
+        """The rule's name."""
 
     @property
-    def event(self) -> Event:
-        """Where it was noticed."""
+    def first(self) -> int:
+        """Number of the event where it began."""
 
     @property
     def explanation(self) -> str:
@@ -42,8 +40,5 @@ class Mark:
 
 def violation_marks(violations: Iterable[Violation]) -> list[Mark]:
     """Marks of what rules found, in the order of the recording."""
-    marks = [
-        Mark(found.event.seq, "violation", str(found.rule), found.explanation)
-        for found in violations
-    ]
+    marks = [Mark(found.first, "violation", found.rule, found.explanation) for found in violations]
     return sorted(marks, key=lambda mark: mark.seq)
