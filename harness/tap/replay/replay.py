@@ -68,6 +68,7 @@ class Replay:
         self._mismatch = mismatch
         self._is_1_0: bool | None = True if is_1_0 else None
         self._placer = Placer(new_world(*self._ram), self)
+        self._boot_cpu: int | None = None
         self._smcs: dict[int, Call] = {}
         self._exited: set[int] = set()
         self._resumes: dict[int, Verdict | None] = {}
@@ -76,19 +77,6 @@ class Replay:
     def world(self) -> World:
         """The state now."""
         return self._placer.world
-
-    def feed(self, event: Event) -> None:
-        """Take the next event."""
-        if isinstance(event, Lost):
-            self._forget_all()
-        elif event.record.state == State.NON_SECURE:
-            if event.record.level == _HOST_LEVEL and self._is_1_0 is not False:
-                self._host(event)
-        elif event.record.state == State.REALM:
-            if event.record.level == _HOST_LEVEL:
-                self._rmm(event)
-            elif event.record.rec and self._is_1_0 is not False:
-                self._realm(event)
 
     def settle(self) -> None:
         """Decide about everything that is still waiting for what overlapped with it."""
@@ -104,6 +92,11 @@ class Replay:
 
     def _rmm(self, event: Call | Return) -> None:
         if isinstance(event, Call) and event.fid == _BOOTED:
+            # Every PE says so once it is on; the first one is the one that boots the machine.
+            if self._boot_cpu is None:
+                self._boot_cpu = event.cpu
+            if event.cpu != self._boot_cpu:
+                return
             self.settle()
             self.known.booted()
             self._placer.reset(new_world(*self._ram))
