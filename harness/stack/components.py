@@ -13,6 +13,7 @@ from harness.provision.requirements import program_version_line, require
 from harness.stack.cache import Cache, Entry, Fill
 from harness.stack.command import run_logged
 from harness.stack.hashing import digest, require_folder, tree_signature
+from harness.stack.kbuild_source import KbuildSource
 from harness.stack.progress import Progress
 from harness.stack.spec import (
     Component,
@@ -71,6 +72,10 @@ def build_component(component: Component, context: BuildContext) -> BuiltCompone
             return build_in_tree(component, source, context)
         case LocalSource():
             return _local(component, source, context)
+        case KbuildSource():
+            from harness.stack.kbuild import build_kernel
+
+            return build_kernel(component, source, context)
         case DebianSourcePackage():
             from harness.stack.debian_source import build_debian_source
 

@@ -96,17 +96,19 @@ def _relocate_component(name: str, table: object, folder: Path, inherited: objec
     if not isinstance(table, dict) or name not in OUTPUTS:
         return table
     kind = table.get("source", inherited.get("source") if isinstance(inherited, dict) else None)
-    keys = {PrebuiltSource.KIND: OUTPUTS[name], "local": ("path",)}.get(str(kind), ())
+    own_path = dict.fromkeys(("local", "kbuild"), ("path",))
+    keys = {PrebuiltSource.KIND: OUTPUTS[name], **own_path}.get(str(kind), ())
     moved = dict(table)
     for key in keys:
         if isinstance(table.get(key), str) and table[key]:
             moved[key] = str(folder / Path(table[key]).expanduser())
-    if isinstance(table.get("patches"), list):
-        moved["patches"] = [_own_patch(patch, folder) for patch in table["patches"]]
+    for key in ("patches", "fragments"):
+        if isinstance(table.get(key), list):
+            moved[key] = [_beside(file, folder) for file in table[key]]
     return moved
 
 
-def _own_patch(patch: object, folder: Path) -> object:
+def _beside(file: object, folder: Path) -> object:
     """Patches lie beside the stack file, or else in the checkout (they stay relative then)."""
-    beside = folder / Path(patch).expanduser() if isinstance(patch, str) else None
-    return str(beside) if beside is not None and beside.is_file() else patch
+    beside = folder / Path(file).expanduser() if isinstance(file, str) else None
+    return str(beside) if beside is not None and beside.is_file() else file

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from harness.errors import StackError
+from harness.stack.kbuild_source import KbuildSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +74,21 @@ class PrebuiltSource:
     OUTPUTS_ARE_FILES: ClassVar[bool] = True
 
 
-Source = InTreeSource | DebianSource | DebianSourcePackage | LocalSource | PrebuiltSource
+Source = (
+    InTreeSource
+    | DebianSource
+    | DebianSourcePackage
+    | LocalSource
+    | KbuildSource
+    | PrebuiltSource
+)
 
 SOURCES: Mapping[str, type[Source]] = {
     cls.KIND: cls
-    for cls in (InTreeSource, DebianSource, DebianSourcePackage, LocalSource, PrebuiltSource)
+    for cls in (
+        *(InTreeSource, DebianSource, DebianSourcePackage),
+        *(LocalSource, KbuildSource, PrebuiltSource),
+    )
 }
 
 IMAGE_ELF = ("image", "elf")
