@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
+from elftools.elf.segments import InterpSegment
 
 from harness.errors import StackError
 
@@ -43,6 +45,14 @@ class SourceLine:
     file: str
     line: int
     end: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a dynamic linker must find for a file; a static one has no interpreter."""
+
+    interpreter: str
+    libraries: tuple[str, ...]
 
 
 class ElfFile:
@@ -98,6 +108,19 @@ class ElfFile:
         if not loads:
             raise ElfFormatError(f"{self.path} has no loadable segment")
         return min(start for start, _ in loads), max(end for _, end in loads)
+
+    @cached_property
+    def needs(self) -> Needs:
+        """The interpreter and the libraries that the file names."""
+        interpreter, libraries = "", list[str]()
+        with self._opened() as elf:
+            for segment in elf.iter_segments():
+                if isinstance(segment, InterpSegment):
+                    interpreter = segment.get_interp_name()
+                elif isinstance(segment, DynamicSegment):
+                    tags = segment.iter_tags("DT_NEEDED")
+                    libraries += [str(tag.needed) for tag in tags]  # type: ignore[attr-defined]
+        return Needs(interpreter, tuple(libraries))
 
     @cached_property
     def _lines(self) -> tuple[list[int], list[SourceLine]]:

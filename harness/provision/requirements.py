@@ -48,6 +48,8 @@ REQUIREMENTS: Mapping[str, Requirement] = {
         Requirement("xz", "xz-utils"),
         Requirement("dtc", "device-tree-compiler"),
         Requirement("dpkg-source", "dpkg-dev"),
+        Requirement("dpkg-deb", "dpkg"),
+        Requirement("apt-get", "apt"),
         Requirement("openssl/ssl.h", "libssl-dev"),
         Requirement("glib-2.0/glib.h", "libglib2.0-dev"),
         Requirement("cpio", "cpio"),

@@ -17,6 +17,7 @@ from harness.stack.spec import BuiltStack, Files, Stack
 
 _TF_A_ELFS = ("bl31", "bl2", "trp")
 _TAP = "tap"
+_ROOTFS = "rootfs"
 
 
 def build_stack(
@@ -33,11 +34,9 @@ def build_stack(
     """
     context = BuildContext(cache or Cache(), progress or Progress(), checkout)
     qemu = resolve_qemu(stack.components["qemu"], stack.machine, context)
-    built = {
-        name: build_component(component, context)
-        for name, component in stack.components.items()
-        if name not in ("qemu", _TAP)
-    }
+    built: dict[str, BuiltComponent] = {}
+    for name in _in_order(stack):
+        built[name] = build_component(stack.components[name], context, built)
     for name, component in built.items():
         _check(name, component)
     images, flash_hash = _flash(built, context)
@@ -73,6 +72,12 @@ def build_tap(
         return None
     context = BuildContext(cache or Cache(), progress or Progress(), checkout)
     return build_component(component, context).outputs["image"]
+
+
+def _in_order(stack: Stack) -> list[str]:
+    """Components but QEMU and the tap; those that are made of others last."""
+    names = [name for name in stack.components if name not in ("qemu", _TAP)]
+    return sorted(names, key=lambda name: name == _ROOTFS)
 
 
 def _outputs(built: Mapping[str, BuiltComponent], output: str) -> dict[str, Path]:

@@ -17,11 +17,13 @@ from harness.stack.kbuild_source import KbuildSource
 from harness.stack.progress import Progress
 from harness.stack.spec import (
     Component,
+    DebianPackages,
     DebianSource,
     DebianSourcePackage,
     InTreeSource,
     LocalSource,
     PrebuiltSource,
+    RootfsSource,
 )
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -60,8 +62,15 @@ class BuiltComponent:
     hash: str
 
 
-def build_component(component: Component, context: BuildContext) -> BuiltComponent:
-    """Get one component's files. Raises StackError, BuildError or ProvisionError."""
+def build_component(
+    component: Component,
+    context: BuildContext,
+    built: Mapping[str, BuiltComponent] | None = None,
+) -> BuiltComponent:
+    """Get one component's files; ``built`` has those of which it is made.
+
+    Raises StackError, BuildError or ProvisionError.
+    """
     source = component.source
     match source:
         case PrebuiltSource():
@@ -80,6 +89,14 @@ def build_component(component: Component, context: BuildContext) -> BuiltCompone
             from harness.stack.debian_source import build_debian_source
 
             return build_debian_source(component, source, context)
+        case DebianPackages():
+            from harness.stack.debian_packages import build_debian_packages
+
+            return build_debian_packages(component, source, context)
+        case RootfsSource():
+            from harness.stack.rootfs import build_rootfs
+
+            return build_rootfs(component, source, context, built or {})
         case DebianSource():
             raise StackError(
                 f"[{component.name}]: source 'debian' is only for programs such as qemu",

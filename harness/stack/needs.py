@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from harness.stack.debian_packages import NEEDS as PACKAGE_NEEDS
 from harness.stack.debian_source import UNPACK_NEEDS
 from harness.stack.in_tree import in_tree_needs
 from harness.stack.spec import (
     Component,
+    DebianPackages,
     DebianSource,
     DebianSourcePackage,
     InTreeSource,
+    RootfsSource,
     Stack,
 )
 
@@ -31,5 +34,7 @@ def component_needs(component: Component) -> list[str]:
             return list(in_tree_needs(component.name))
         case DebianSourcePackage() as source:
             return [*UNPACK_NEEDS, *source.needs]
+        case DebianPackages() | RootfsSource():
+            return list(PACKAGE_NEEDS)
         case _:
             return []

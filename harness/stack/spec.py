@@ -53,6 +53,43 @@ class DebianSourcePackage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DebianPackages:
+    """Files out of Debian binary packages of any architecture, downloaded, not installed.
+
+    ``*`` in a package's name takes the highest version of the suite, ``NAME:ARCHITECTURE`` one
+    of another architecture. Outputs are patterns below the root that the packages make up;
+    one that ends in / names a folder, which becomes a tar archive.
+    """
+
+    KIND: ClassVar[str] = "debian-packages"
+    OUTPUTS_ARE_FILES: ClassVar[bool] = False
+    packages: tuple[str, ...]
+    suite: str
+    architecture: str = "arm64"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootfsSource:
+    """A root file system in memory, put together from Debian's packages and files of others.
+
+    ``programs`` (paths in the packages) come with the libraries that they need, ``modules``
+    with those that they depend on; they are loaded at boot in that order. ``path`` is a folder
+    whose files lie over it. ``overlay`` adds outputs of other components, each written
+    ``COMPONENT.OUTPUT:/PATH`` or ``COMPONENT.OUTPUT:/PATH:MODE``.
+    """
+
+    KIND: ClassVar[str] = "rootfs"
+    OUTPUTS_ARE_FILES: ClassVar[bool] = False
+    path: str
+    packages: tuple[str, ...]
+    programs: tuple[str, ...]
+    suite: str = "trixie"
+    architecture: str = "arm64"
+    modules: tuple[str, ...] = ()
+    overlay: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSource:
     """A source tree of the user's, built in place with a shell command of the user's.
 
@@ -78,6 +115,8 @@ Source = (
     InTreeSource
     | DebianSource
     | DebianSourcePackage
+    | DebianPackages
+    | RootfsSource
     | LocalSource
     | KbuildSource
     | PrebuiltSource
@@ -86,7 +125,7 @@ Source = (
 SOURCES: Mapping[str, type[Source]] = {
     cls.KIND: cls
     for cls in (
-        *(InTreeSource, DebianSource, DebianSourcePackage),
+        *(InTreeSource, DebianSource, DebianSourcePackage, DebianPackages, RootfsSource),
         *(LocalSource, KbuildSource, PrebuiltSource),
     )
 }
@@ -99,13 +138,17 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "rmm": IMAGE_ELF,
     "host": IMAGE_ELF,
     "realm": IMAGE_ELF,
-    "kernel": IMAGE_ELF,
+    "kernel": ("image", "elf", "map", "modules"),
+    "headers": ("image",),
+    "module": ("image",),
+    "realm-run": IMAGE_ELF,
     "rootfs": ("image",),
     "vmm": ("image", "elf"),
     "tap": ("image",),
 }
 """The outputs that each component may have. For ``tf-a``, ``bl1`` and ``fip`` are images;
-``bl31``, ``bl2`` and ``trp`` are ELF files with symbols."""
+``bl31``, ``bl2`` and ``trp`` are ELF files with symbols. For ``kernel``, ``map`` is System.map,
+``modules`` a tar archive of the folder with a kernel's modules."""
 
 REQUIRED_OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "qemu": ("program",),
