@@ -26,6 +26,11 @@ class Known:
         self._seen: set[int] = set()
         self._memory: set[int] = set()
 
+    @property
+    def everything(self) -> bool:
+        """No granule is unknown."""
+        return self.complete and not self._unknown
+
     def booted(self) -> None:
         """The RMM has just begun: nothing is delegated."""
         self.complete, self.features, self.aux_count, self.attestation = True, False, False, False

@@ -17,7 +17,7 @@ from harness import model
 from harness.model import EnterVerdict
 from harness.model.verdict import Verdict
 from harness.tap.events import Call, Return
-from harness.tap.replay.ops import Done, Op
+from harness.tap.replay.ops import Done, Op, asked
 from harness.tap.replay.world import World
 
 _MOST_WAITING = 64
@@ -33,10 +33,14 @@ class UnderWay:
     """
 
     call: Call
-    asked: model.Call
     mark: int
     assumed: Verdict | None = None
     begun: bool = False
+
+    @property
+    def asked(self) -> model.Call:
+        """The call as the model takes it."""
+        return asked(self.call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +106,16 @@ class Placer:
     _waiting: list[_Waiting] = field(default_factory=list)
     _log: list[_Placed] = field(default_factory=list)
 
-    def begin(self, call: Call, asked: model.Call) -> None:
+    def begin(self, call: Call) -> None:
         """A call of the host was made."""
-        self.under_way[call.cpu] = UnderWay(call, asked, self.commits)
+        self.under_way[call.record.cpu] = UnderWay(call, self.commits)
+
+    def alone(self) -> World | None:
+        """The state, to be changed in place: nothing overlaps that could be put before."""
+        if self.under_way or self._waiting:
+            return None
+        self._log.clear()
+        return self.world
 
     def reset(self, world: World) -> None:
         """Go on with another state; what was under way is forgotten."""

@@ -11,23 +11,23 @@ from harness.abi import tables
 from harness.model.params import RecParams
 from harness.model.state import DELEGATED, UNDELEGATED
 from harness.model.verdict import Verdict
-from harness.tap.events import Call, Event, Lost, Return
-from harness.tap.layout import Header, State
+from harness.tap.events import Call, Return
+from harness.tap.layout import Header
 from harness.tap.replay import ops
 from harness.tap.replay.known import Known
 from harness.tap.replay.ops import Done, Foreseen, Op, Rmi
-from harness.tap.replay.placing import Placer
+from harness.tap.replay.placing import Placer, UnderWay
 from harness.tap.replay.realm_ops import BY_SMC, Enter, Exit, RealmCall, Resumed
+from harness.tap.replay.shortcuts import SHORTCUTS, shortcut
 from harness.tap.replay.world import World, new_world
 
-_BOOTED = tables().command("RMM_BOOT_COMPLETE").fid
+_DELEGATE = tables().command(ops.DELEGATE).fid
 _ENTER = tables().command(ops.REC_ENTER).fid
 _VERSION_FID = tables().command("RMI_VERSION").fid
 _ERROR_INPUT = tables().statuses["RMI_ERROR_INPUT"]
 _VERSION = tables().constants["RMI_ABI_VERSION"]
 _RSI_UNKNOWN = tables().statuses["RSI_ERROR_UNKNOWN"]
 _NEEDS_FEATURES = (ops.REALM_CREATE, ops.REC_CREATE, ops.REC_ENTER)
-_HOST_LEVEL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,6 @@ class Replay:
         self._mismatch = mismatch
         self._is_1_0: bool | None = True if is_1_0 else None
         self._placer = Placer(new_world(*self._ram), self)
-        self._boot_cpu: int | None = None
         self._smcs: dict[int, Call] = {}
         self._exited: set[int] = set()
         self._resumes: dict[int, Verdict | None] = {}
@@ -83,33 +82,47 @@ class Replay:
         self._placer.settle(last=True)
         self.tally.reordered = self._placer.reordered
 
-    def _forget_all(self) -> None:
+    def lost(self) -> None:
+        """Records are missing: go on with what is learnt from now on."""
         self.settle()
         self.known.lost()
         fresh = new_world(*self._ram)
         self._placer.reset(replace(fresh, platform=self.world.platform))
         self._smcs.clear()
 
-    def _rmm(self, event: Call | Return) -> None:
-        if isinstance(event, Call) and event.fid == _BOOTED:
-            # Every PE says so once it is on; the first one is the one that boots the machine.
-            if self._boot_cpu is None:
-                self._boot_cpu = event.cpu
-            if event.cpu != self._boot_cpu:
-                return
-            self.settle()
-            self.known.booted()
-            self._placer.reset(new_world(*self._ram))
+    def booted(self) -> None:
+        """The machine has just booted."""
+        self.settle()
+        self.known.booted()
+        self._placer.reset(new_world(*self._ram))
 
-    def _host(self, event: Call | Return) -> None:
+    def host(self, event: Call | Return) -> None:
+        """The host's EL2 makes a call, or goes on behind it."""
+        if self._is_1_0 is False:
+            return
         if isinstance(event, Call):
-            if event.fid in ops.RMI_RANGE:
-                self._placer.begin(event, ops.asked(event))
+            if event.record.x[0] in ops.RMI_RANGE:
+                self._placer.begin(event)
             return
-        under_way = self._placer.under_way.get(event.cpu)
-        if under_way is None or event.call is None or event.call.seq != under_way.call.seq:
+        under_way = self._placer.under_way.get(event.record.cpu)
+        if under_way is None or event.call is not under_way.call:
             return
-        del self._placer.under_way[event.cpu]
+        del self._placer.under_way[event.record.cpu]
+        if not self._shortcut(under_way.call, event):
+            self._answered(under_way, event)
+
+    def _shortcut(self, call: Call, event: Return) -> bool:
+        if call.record.x[0] not in SHORTCUTS or event.record.x[0] or not self.known.everything:
+            return False
+        world = self._placer.alone()
+        if world is None or not shortcut(world, call.record.x, event.record.x):
+            return False
+        self.tally.judged += 1
+        if call.record.x[0] == _DELEGATE:
+            self.known.found_memory((call.record.x[1],))
+        return True
+
+    def _answered(self, under_way: UnderWay, event: Return) -> None:
         call, asked, mark = under_way.call, under_way.asked, under_way.mark
         if call.fid == _VERSION_FID:
             self._negotiated(event)
@@ -135,7 +148,10 @@ class Replay:
             self._exited.add(rec)
         self._placer.add(Exit(call, event, begins, smc), event.cpu, mark)
 
-    def _realm(self, event: Call | Return) -> None:
+    def realm(self, event: Call | Return) -> None:
+        """A REC's realm makes a call, or goes on behind it."""
+        if self._is_1_0 is False:
+            return
         rec, cpu = event.record.rec, event.cpu
         under_way = self._placer.under_way.get(cpu)
         if under_way is not None and not under_way.begun and under_way.call.fid == _ENTER:

@@ -43,6 +43,21 @@ class GranuleMap(Mapping[int, Granule]):
                 del chunks[number]
         return GranuleMap(chunks)
 
+    def put(self, pa: int, granule: Granule) -> None:
+        """Change it in place: only for whoever has the only reference to it."""
+        chunk = self._chunks.setdefault(pa >> CHUNK_BITS, {})
+        if granule.state is not GranuleState.UNDELEGATED:
+            chunk[pa] = granule
+            return
+        chunk.pop(pa, None)
+        if not chunk:
+            del self._chunks[pa >> CHUNK_BITS]
+
+    def get(self, pa: int, default: Granule | None = None) -> Granule | None:  # type: ignore[override]
+        """The granule, without an exception on the way."""
+        chunk = self._chunks.get(pa >> CHUNK_BITS)
+        return default if chunk is None else chunk.get(pa, default)
+
     def __getitem__(self, pa: int) -> Granule:
         return self._chunks[pa >> CHUNK_BITS][pa]
 
@@ -61,7 +76,7 @@ class World(State):
 
     def granule(self, pa: int) -> Granule:
         """State of a granule, wherever it lies."""
-        return self.granules.get(pa, UNDELEGATED)
+        return self.granules.get(pa) or UNDELEGATED
 
     def with_granules(self, changes: Mapping[int, Granule]) -> Self:
         """A copy in which these granules are as given."""

@@ -93,9 +93,10 @@ class Books:
 
     def enter(self, seen: Return) -> None:
         """Write down what a call that returned has changed."""
-        write = _ENTRIES.get(seen.name)
-        if write is not None and seen.ok and seen.call is not None:
-            write(self, seen.call, seen)
+        if seen.call is not None and not seen.record.x[0]:
+            write = _ENTRIES.get(seen.call.record.x[0])
+            if write is not None:
+                write(self, seen.call, seen)
 
     def owner(self, pa: int) -> str:
         """What a granule is used for, in words."""
@@ -194,7 +195,7 @@ def _freed(books: Books, _call: Call, seen: Return) -> None:
     books.uses.pop(seen.x[1], None)
 
 
-_ENTRIES: Mapping[str, Callable[[Books, Call, Return], None]] = {
+_BY_NAME: Mapping[str, Callable[[Books, Call, Return], None]] = {
     "RMI_GRANULE_DELEGATE": _delegate,
     "RMI_GRANULE_UNDELEGATE": _undelegate,
     "RMI_REALM_CREATE": _realm_create,
@@ -211,3 +212,4 @@ _ENTRIES: Mapping[str, Callable[[Books, Call, Return], None]] = {
     "RMI_RTT_DESTROY": _freed,
     "RMI_RTT_FOLD": _freed,
 }
+_ENTRIES = {tables().command(name).fid: write for name, write in _BY_NAME.items()}

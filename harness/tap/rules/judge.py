@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from harness.abi import tables
 from harness.errors import HarnessError
+from harness.tap.boots import BOOTED, CPU_ON, Boots
 from harness.tap.events import Call, Event, Lost, Return
 from harness.tap.layout import Header, State
 from harness.tap.replay import Mismatch, Replay, ReplayTally
@@ -41,9 +42,8 @@ RULES: tuple[type[Rule], ...] = (
 )
 """Every rule that there is."""
 
-_BOOTED = tables().command("RMM_BOOT_COMPLETE").fid
-_BY_THE_HOST = (State.NON_SECURE, 2)
-_BY_THE_RMM = (State.REALM, 2)
+_NON_SECURE, _REALM = int(State.NON_SECURE), int(State.REALM)
+_HYPERVISOR = 2
 _MOST_KEPT = 1000
 _MODEL_RULES = {rmm.ModelVerdict.name, rmm.LiveTable.name}
 
@@ -85,6 +85,7 @@ class Judge:
         self.violations: list[Violation] = []
         self.tally = Tally()
         self.books = Books()
+        self._boots = Boots()
         self._rules = [rule() for rule in RULES if rule.name in wanted]
         self._replay: Replay | None = None
         if wanted & _MODEL_RULES:
@@ -100,18 +101,18 @@ class Judge:
     def feed(self, event: Event) -> None:
         """Take the next event."""
         self.tally.events += 1
-        if self._replay is not None:
-            self._replay.feed(event)
         if isinstance(event, Lost):
-            self._forget(complete=False)
-            self.tally.lost += event.count
-        elif (event.record.state, event.record.level) == _BY_THE_HOST:
-            self._host(event)
-        elif (event.record.state, event.record.level) == _BY_THE_RMM:
-            self._rmm(event)
-        elif event.record.rec and event.record.state == State.REALM:
-            for rule in self._of_realm:
-                self._keep(rule.of_realm(event, self.books))
+            self._lost(event)
+            return
+        record = event.record
+        if record.state == _NON_SECURE:
+            if record.level == _HYPERVISOR:
+                self._host(event)
+        elif record.state == _REALM:
+            if record.level == _HYPERVISOR:
+                self._rmm(event)
+            elif record.rec:
+                self._realm(event)
 
     def settle(self) -> None:
         """Decide about what waits for things that overlapped with it."""
@@ -125,21 +126,47 @@ class Judge:
             self._keep(rule.end(self.books))
 
     def _host(self, event: Call | Return) -> None:
+        if self._replay is not None:
+            self._replay.host(event)
         if isinstance(event, Call):
-            for rule in self._by_fid.get(event.record.x[0], ()):
+            fid = event.record.x[0]
+            for rule in self._by_fid.get(fid, ()):
                 self._keep(rule.call(event, self.books))
-        elif event.call is not None:
-            for rule in self._by_fid.get(event.call.record.x[0], ()):
+        elif event.call is None:
+            return
+        else:
+            fid = event.call.record.x[0]
+            for rule in self._by_fid.get(fid, ()):
                 self._keep(rule.back(event, self.books))
             self.books.enter(event)
+        if fid == CPU_ON:
+            self._boots.host(event)
 
     def _rmm(self, event: Call | Return) -> None:
         if isinstance(event, Call):
-            if event.record.x[0] == _BOOTED:
-                self._forget(complete=True)
+            if event.record.x[0] == BOOTED and self._boots.is_cold():
+                self._booted()
         elif event.call is not None:
             for rule in self._by_fid.get(event.call.record.x[0], ()):
                 self._keep(rule.back(event, self.books))
+
+    def _realm(self, event: Call | Return) -> None:
+        if self._replay is not None:
+            self._replay.realm(event)
+        for rule in self._of_realm:
+            self._keep(rule.of_realm(event, self.books))
+
+    def _booted(self) -> None:
+        if self._replay is not None:
+            self._replay.booted()
+        self._forget(complete=True)
+
+    def _lost(self, event: Lost) -> None:
+        if self._replay is not None:
+            self._replay.lost()
+        self._boots.lost()
+        self._forget(complete=False)
+        self.tally.lost += event.count
 
     def _forget(self, *, complete: bool) -> None:
         self.books.begin(complete=complete)
