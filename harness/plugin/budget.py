@@ -7,14 +7,14 @@ import pytest
 
 from harness import capacity
 from harness.errors import HarnessError
-from harness.plugin.session import cca_session
+from harness.plugin.session import CcaSession
 
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Answer xdist; a stack that cannot be read is somebody else's message."""
     try:
-        stack = cca_session(config).stack
+        stack = CcaSession(config).stack  # asked before the session is made
     except HarnessError:
         return None
     try:
