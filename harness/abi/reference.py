@@ -41,6 +41,7 @@ PARTS = (
     Part("Protocol of the normal-world monitor", "monitor.toml"),
     Part("Protocol of the realm payload", "payload.toml"),
     Part("Format of the tap's recordings", "tap.toml"),
+    Part("The device /dev/rmi of a Linux host", "dev-rmi.toml"),
 )
 
 

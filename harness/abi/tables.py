@@ -29,7 +29,7 @@ from harness.abi.entries import (
 from harness.errors import AbiError
 
 _RMM_FILES = ("rmi-{v}.toml", "rsi-{v}.toml", "structs-{v}.toml")
-_OWN_FILES = ("rmm-el3.toml", "monitor.toml", "payload.toml", "tap.toml")
+_OWN_FILES = ("rmm-el3.toml", "monitor.toml", "payload.toml", "tap.toml", "dev-rmi.toml")
 
 _T = TypeVar("_T")
 
