@@ -19,7 +19,6 @@ class Uapi:
     """
 
     name: str
-    capability: str
     steps: tuple[str, ...]
     chooses_measurement: bool
     """Hash algorithm and RPV can be chosen."""
@@ -34,7 +33,6 @@ class Uapi:
 
 EXPLICIT = Uapi(
     name="explicit",
-    capability="KVM_CAP_ARM_RME",
     steps=(
         "CONFIG_REALM",
         "CREATE_REALM",
@@ -49,7 +47,6 @@ EXPLICIT = Uapi(
 
 MINIMAL = Uapi(
     name="minimal",
-    capability="KVM_CAP_ARM_RMI",
     steps=("RMI_POPULATE",),
     chooses_measurement=False,
     restricted_mem=False,
@@ -62,18 +59,22 @@ class Series:
 
     version: int
     uapi: Uapi
+    capability: str
     rmm: str
     type_bit: int
     certain: bool = True
-    """Whether the bit was seen in the series itself."""
+    """Whether bit and capability were seen in the series itself."""
 
+
+_RME, _RMI = "KVM_CAP_ARM_RME", "KVM_CAP_ARM_RMI"
 
 SERIES: tuple[Series, ...] = (
-    *(Series(version, EXPLICIT, "1.0", 8) for version in range(5, 12)),
-    Series(12, MINIMAL, "1.0", 8),
-    Series(13, MINIMAL, "2.0", 8, certain=False),
-    Series(14, MINIMAL, "2.0", 30, certain=False),
-    Series(15, MINIMAL, "2.0", 30, certain=False),
+    *(Series(version, EXPLICIT, _RME, "1.0", 8) for version in range(5, 11)),
+    Series(11, EXPLICIT, _RMI, "1.0", 8, certain=False),
+    Series(12, MINIMAL, _RMI, "1.0", 8),
+    Series(13, MINIMAL, _RMI, "2.0", 8, certain=False),
+    Series(14, MINIMAL, _RMI, "2.0", 30, certain=False),
+    Series(15, MINIMAL, _RMI, "2.0", 30, certain=False),
 )
 
 TYPE_BITS: tuple[int, ...] = tuple(sorted({series.type_bit for series in SERIES}))

@@ -215,7 +215,7 @@ def test_command_line_of_each_series(series: Any) -> None:
     explicit = series.version < 12
     assert series.uapi.explicit is explicit
     assert ("--restricted_mem" in kvmtool(series.uapi).command(LINUX)) is explicit
-    assert series.uapi.capability == ("KVM_CAP_ARM_RME" if explicit else "KVM_CAP_ARM_RMI")
+    assert series.capability == f"KVM_CAP_ARM_{'RME' if series.version < 11 else 'RMI'}"
     assert series.type_bit == (30 if series.version >= 14 else 8)
     assert series.rmm == ("2.0" if series.version >= 13 else "1.0")
 

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The table of options for people: ``docs/launchers.md`` holds what is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from harness.launch.config import FIELDS
+from harness.launch.kvmtool import kvmtool
+from harness.launch.qemu import qemu, vm
+from harness.launch.realm_run import realm_run
+from harness.launch.uapi import EXPLICIT, SERIES
+from harness.launch.words import Launcher, Row
+
+TESTED_BY: Mapping[str, str] = {
+    "kernel": "test_realm_boots_to_its_console",
+    "initrd": "test_option_is_expressed",
+    "measured_initrd": "test_option_that_a_launcher_cannot_express_is_an_error",
+    "command_line": "test_option_is_expressed",
+    "memory_bytes": "test_realm_has_the_memory_that_was_asked_for",
+    "recs": "test_recs_are_created_in_ascending_mpidr_order",
+    "page_size_bytes": "test_option_is_expressed",
+    "sve_vl_bits": "test_option_is_expressed",
+    "pmu_counters": "test_option_is_expressed",
+    "breakpoints": "test_option_is_expressed",
+    "watchpoints": "test_option_is_expressed",
+    "hash_algorithm": "test_option_is_expressed",
+    "rpv": "test_option_is_expressed",
+    "console": "test_option_is_expressed",
+    "disk": "test_option_is_expressed",
+    "network": "test_option_is_expressed",
+    "shared_bytes": "test_option_is_expressed",
+    "trace": "test_option_is_expressed",
+}
+"""The test of each option: its words on the command line, or, where there is one, its effect."""
+
+
+def option_table() -> str:
+    """One row for each field of ``RealmConfig``, as Markdown."""
+    launchers = (kvmtool(EXPLICIT), qemu(EXPLICIT), realm_run(), vm())
+    head = ["flag", "kvmtool", "QEMU", "realm-run", "ordinary VM", "tested by"]
+    rows = [[f"`{name}`", *_cells(name, launchers), f"`{TESTED_BY[name]}`"] for name in FIELDS]
+    return "\n".join(_line(row) for row in (head, ["---"] * len(head), *rows))
+
+
+def series_table() -> str:
+    """One row for each posting of KVM's host patches, as Markdown."""
+    head = ["series", "RMM", "capability", "steps of the VMM", "hash and RPV", "type bit"]
+    rows = [
+        [
+            f"v{series.version}",
+            series.rmm,
+            f"`{series.capability}`",
+            ", ".join(series.uapi.steps),
+            "chosen" if series.uapi.chooses_measurement else "fixed",
+            f"{series.type_bit}{'' if series.certain else ' (uncertain)'}",
+        ]
+        for series in SERIES
+    ]
+    return "\n".join(_line(row) for row in (head, ["---"] * len(head), *rows))
+
+
+def _cells(name: str, launchers: tuple[Launcher, ...]) -> list[str]:
+    return [_cell(launcher.rows[name]) for launcher in launchers]
+
+
+def _cell(row: Row) -> str:
+    shown = getattr(row, "shown", "")
+    return shown or f"no: {getattr(row, 'why', '')}"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
