@@ -56,7 +56,8 @@ class Verdict:
         what = self.state.upper()
         if self.caught:
             more = f" and {len(self.failures) - 1} more" if len(self.failures) > 1 else ""
-            what = f"{self.first}{more}"
+            torn = " (its tear-down)" if self.failures[0].phase == "teardown" else ""
+            what = f"{self.first}{torn}{more}"
         doubts = f"; failed only once: {self.doubts[0].test}" if self.doubts else ""
         return f"{self.name:<20} {self.seconds:4.0f} s  {what}{doubts}"
 

@@ -223,6 +223,15 @@ def test_pytest_that_ends_strangely_concerns_one_fault(
     ]
 
 
+def test_tear_down_is_told_from_the_test_itself(
+    runner: FakeRunner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leak = Failure(CATCHER.test, "teardown", "traces of granules left behind")
+    runner.scripts["caught"] = lambda *_: Run((leak,), 3)
+    main.main(["mutants", "caught"])
+    assert lines(capsys)[0].endswith(f"{CATCHER.test} (its tear-down)")
+
+
 def test_patch_says_what_it_is_about(folder: Path) -> None:
     (folder / "bare.patch").write_text("--- a/x\n+++ b/x\n")
     with pytest.raises(HarnessError, match=r"bare\.patch does not say what it concerns"):
