@@ -4,6 +4,7 @@
 pytest_plugins = [
     "harness.plugin.options",
     "harness.plugin.session",
+    "harness.plugin.lab",
     "harness.plugin.requirements",
     "harness.plugin.fixtures",
     "harness.plugin.prepared",

@@ -10,6 +10,7 @@ import pytest
 from harness.plugin.session import cca_session
 
 _PREFIX = "not on this stack"
+_BOARD = "not on a board of the lab"
 _NOT = "no-"
 
 
@@ -18,10 +19,13 @@ def missing_capability(item: pytest.Item) -> str | None:
     wanted = [name for marker in item.iter_markers("requires") for name in marker.args]
     if not wanted:
         return None
-    stack = cca_session(item.config).stack
+    cca = cca_session(item.config)
+    stack = cca.stack
     lacking = [name for name in sorted(set(wanted)) if not _has(stack.capabilities, name)]
     if not lacking:
         return None
+    if cca.lacks.issuperset(lacking):
+        return f"{_BOARD}: no {', '.join(lacking)}"
     return f"{_PREFIX}: {stack.name} has no capability {', '.join(lacking)}"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from harness.artifacts import RunFolder
 from harness.errors import HarnessError
 from harness.link.boot import boot_deadline
 from harness.machine import TapPlugin
-from harness.plugin.keeper import MachineKeeper
+from harness.plugin.keeper import Boot, MachineKeeper
 from harness.plugin.tapping import choose_tap
 from harness.stack import BuiltStack, Progress, Stack, build_stack, load_stack
 
@@ -36,11 +37,20 @@ class CcaSession:
         self.link_kind: str = config.getoption("cca_link")
         self.failed_boots = 0
         """Boots that failed on this worker since the last one that did not."""
+        self.boot: Boot | None = None
+        """What boots something else than a QEMU of this worker; see ``harness.plugin.lab``."""
+        self.lacks: frozenset[str] = frozenset()
+        """Capabilities of the stack that are not to be had where it is booted."""
+        self.no_tap = ""
+        """Why there can be no tap, where that is so."""
+        self.again: list[str] = []
+        """Further words of the command that runs a test again."""
 
     @cached_property
     def stack(self) -> Stack:
         """The stack file with the overrides applied."""
-        return load_stack(self.stack_name, self.overrides)
+        stack = load_stack(self.stack_name, self.overrides)
+        return replace(stack, capabilities=stack.capabilities - self.lacks)
 
     @cached_property
     def built(self) -> BuiltStack:
@@ -50,6 +60,8 @@ class CcaSession:
     @cached_property
     def tap(self) -> tuple[TapPlugin | None, str]:
         """The plugin that records SMCs, or None and why there is none."""
+        if self.no_tap:
+            return None, self.no_tap
         return choose_tap(self.config, self.stack, self.built)
 
     @cached_property
@@ -69,6 +81,7 @@ class CcaSession:
             self.built,
             self.run.path / "machines" / worker,
             self.link_kind,
+            self.boot,
             tap=self.tap[0],
             tap_check=self.config.getoption("cca_tap_check"),
             rules=self.config.getoption("cca_rules"),
@@ -83,6 +96,7 @@ class CcaSession:
             words += ["--set", f"'{override}'"]
         if self.link_kind != "mailbox":
             words += ["--link", self.link_kind]
+        words += self.again
         return " ".join(words)
 
 
@@ -108,7 +122,7 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Build the stack up front where test cases may run; one message if it cannot be."""
     config = session.config
-    if hasattr(config, "workerinput") or not _may_need_stack(config):
+    if hasattr(config, "workerinput") or not may_need_stack(config):
         return
     _require_paths(config)
     cca = cca_session(config)
@@ -163,8 +177,8 @@ def _require_paths(config: pytest.Config) -> None:
             raise pytest.UsageError(f"file or directory not found: {arg}")
 
 
-def _may_need_stack(config: pytest.Config) -> bool:
-    """Only the harness's own tests were asked for: nothing needs to be built first."""
+def may_need_stack(config: pytest.Config) -> bool:
+    """Whether more than the harness's own tests was asked for; those build what they need."""
     if config.getoption("collectonly"):
         return False
     own = Path(__file__).resolve().parent.parent / "tests"

@@ -52,7 +52,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "report": (*GROUND, "artifacts", "coverage", "nightly", "results"),
     "oracle": (*GROUND, *LEAVES, "link", "machine", "model", "realm", "rmi", "stack"),
     "plugin": (
-        *("capacity", "results"),
+        *("capacity", "lab", "results"),
         *(*GROUND, *LEAVES, "alarms", "artifacts", "console", "coverage", "host", "launch"),
         *("link", "machine", "model", "realm", "replay", "rmi", "shell", "stack", "tap"),
         *("timeline", "transcript"),

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``--lab ENV.yaml``: the same tests on boards of a lab, one leased place for each worker.
+
+A lab fault (the place was taken away, its serial server died, the board hangs) ends the test at
+once, and the test runs again on another place: the fault says nothing about the stack. It is
+shown and counted as "lab fault"; only a test that met ``MOST_ATTEMPTS`` of them fails by it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+from harness.errors import ConsoleTimeout, HarnessError, LinkTimeout
+from harness.lab import (
+    LabBoard,
+    LabFault,
+    Lease,
+    LeaseOrder,
+    NoPlace,
+    NotOnBoard,
+    check_lab,
+)
+from harness.link import SerialLink
+from harness.machine import Machine
+from harness.plugin.keeper import Running
+from harness.plugin.session import CcaSession, cca_session, may_need_stack
+from harness.realm import GranulePool, Ledger, NormalWorld
+from harness.stack import BuiltStack
+
+MOST_ATTEMPTS = 4
+LACKS = frozenset({"mailbox"})
+"""Capabilities that no board has: its RAM cannot be shared."""
+
+_FAULT = "lab fault"
+_WORKER_LACKS = "cca_lab_lacks"
+_WHY = "cca_lab_why"
+_NO_TAP = "a board of the lab has none"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option."""
+    parser.getgroup("cca").addoption(
+        "--lab",
+        dest="cca_lab",
+        default=None,
+        metavar="ENV.yaml",
+        help="run on boards of the labgrid lab that this file describes (docs/lab.md)",
+    )
+
+
+class LabRun:
+    """The lab in a session: what this worker has leased, which places failed."""
+
+    def __init__(self, cca: CcaSession, env: Path) -> None:
+        self.cca = cca
+        self.env = env
+        self.header = ""
+        self.fault: LabFault | None = None
+        """What ended the attempt that is going on."""
+        self._lease: Lease | None = None
+        self._leases = 0
+
+    def boot(self, built: BuiltStack, folder: Path, name: str, _link: str) -> Running:
+        """Start a leased board and wait for the monitor. Raises ``LabFault``, ``BootFailed``."""
+        lease = self._lease or self._take()
+        files = {"flash": built.flash, "bl1": built.images["bl1"], "fip": built.images["fip"]}
+        board = LabBoard.start(lease, built, files, folder, name)
+        try:
+            link = SerialLink(board.consoles["ns"])
+            link.hello(lease.boot_timeout_s)
+        except BaseException as problem:
+            fault = _blame(board, problem)
+            board.stop()
+            if fault is not None:
+                raise fault from problem
+            raise
+        ledger = Ledger()
+        link.observers.append(lambda _pe, args, results: ledger.observe(args, results))
+        # A board has what the harness uses of a machine, or says that it has not.
+        machine = cast("Machine", board)
+        return Running(machine, link, NormalWorld(link, GranulePool(), ledger))
+
+    def _take(self) -> Lease:
+        self._leases += 1
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        folder = self.folder
+        folder.mkdir(parents=True, exist_ok=True)
+        order = LeaseOrder(
+            self.env, folder / "avoid", folder / f"agent-{worker}-{self._leases}.log"
+        )
+        self._lease = Lease.take(order)
+        return self._lease
+
+    @property
+    def folder(self) -> Path:
+        """Logs of the agents, and the places that failed."""
+        return self.cca.run.path / "lab"
+
+    def drop(self, fault: LabFault) -> None:
+        """Give the place back after a fault; if the board is broken, nobody is to take it."""
+        if fault.broken and fault.place:
+            avoid = self.folder / "avoid"
+            with suppress(OSError):
+                avoid.mkdir(parents=True, exist_ok=True)
+                (avoid / fault.place).write_text(f"{fault.message}\n", encoding="utf-8")
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Stop the board, end the lease."""
+        if "keeper" in vars(self.cca):
+            self.cca.keeper.retire()
+        lease, self._lease = self._lease, None
+        if lease is not None:
+            lease.end()
+
+    def begin(self) -> None:
+        """A new attempt."""
+        self.fault = None
+
+    def note(self, error: BaseException) -> None:
+        """Remember the first lab fault of an attempt."""
+        if isinstance(error, LabFault) and self.fault is None:
+            self.fault = error
+
+
+LAB = pytest.StashKey[LabRun]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the session boot boards instead of machines."""
+    given = config.getoption("cca_lab")
+    if given is None:
+        return
+    cca = cca_session(config)
+    lab = config.stash[LAB] = LabRun(cca, Path(given).absolute())
+    cca.boot, cca.no_tap, cca.link_kind = lab.boot, _NO_TAP, "serial"
+    cca.again = ["--lab", str(lab.env)]
+    cca.lacks = frozenset(getattr(config, "workerinput", {}).get(_WORKER_LACKS, LACKS))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Look at the lab once, before anything is built; one message if it is not as it must be."""
+    config = session.config
+    lab = config.stash.get(LAB, None)
+    if lab is None or hasattr(config, "workerinput") or not may_need_stack(config):
+        return
+    try:
+        with tempfile.TemporaryDirectory(prefix="cca-lab-") as folder:
+            seen = check_lab(lab.env, Path(folder) / "agent.log")
+    except HarnessError as error:
+        raise pytest.UsageError(str(error)) from None
+    if not seen.places:
+        raise pytest.UsageError(
+            f"--lab {lab.env}: no place of the lab has the wanted tags\n"
+            "hint: `labgrid-client places` lists what there is"
+        )
+    lab.cca.lacks = LACKS | seen.without
+    busy = "".join(f"; {name} is {why}" for name, why in seen.busy.items())
+    lab.header = f"lab: {lab.env}: {len(seen.places)} places{busy}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker what the boards lack."""
+    if LAB in node.config.stash:
+        node.workerinput[_WORKER_LACKS] = sorted(cca_session(node.config).lacks)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say which places there are."""
+    lab = config.stash.get(LAB, None)
+    return [lab.header] if lab is not None and lab.header else []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give the place back; the session's machine was stopped before."""
+    lab = session.config.stash.get(LAB, None)
+    if lab is not None:
+        lab.give_back()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    """Tell what the lab is to blame for from what the stack is."""
+    with _judged(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Tell what the lab is to blame for from what the stack is."""
+    with _judged(item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Tell what the lab is to blame for from what the stack is."""
+    with _judged(item):
+        return (yield)
+
+
+@contextmanager
+def _judged(item: pytest.Item) -> Iterator[None]:
+    lab = item.config.stash.get(LAB, None)
+    if lab is None:
+        yield
+        return
+    board = _board(lab)
+    try:
+        yield
+    except NotOnBoard as reason:
+        pytest.skip(reason.message)
+    except (pytest.skip.Exception, KeyboardInterrupt):
+        raise
+    except BaseException as problem:
+        board = board or _board(lab)
+        fault = _blame(board, problem) if board is not None else None
+        lab.note(fault or problem)
+        if fault is not None and fault is not problem:
+            raise fault from problem
+        raise
+
+
+def _board(lab: LabRun) -> LabBoard | None:
+    """This worker's board, if one is up."""
+    running = lab.cca.keeper.running if "keeper" in vars(lab.cca) else None
+    machine: object = running.machine if running is not None else None
+    return machine if isinstance(machine, LabBoard) else None
+
+
+def _blame(board: LabBoard, problem: BaseException) -> LabFault | None:
+    """The lab's part in a failure. A board that spoke in vain is asked whether it still can."""
+    if isinstance(problem, LabFault):
+        return problem
+    timed_out = isinstance(problem, LinkTimeout | ConsoleTimeout)
+    return board.judge(silent=timed_out or not board.heard_bytes())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """Run a test, and run it again on another place after a lab fault."""
+    lab = item.config.stash.get(LAB, None)
+    if lab is None:
+        return None
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for attempt in range(1, MOST_ATTEMPTS + 1):
+        if not _attempt(lab, item, nextitem, last=attempt == MOST_ATTEMPTS):
+            break
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    if nextitem is None:
+        lab.give_back()  # others may wait for the place
+    return True
+
+
+def _attempt(lab: LabRun, item: pytest.Item, nextitem: pytest.Item | None, *, last: bool) -> bool:
+    """Run a test once; tell whether it is to run again."""
+    lab.begin()
+    reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    fault = lab.fault
+    again = fault is not None and not last and not isinstance(fault, NoPlace)
+    for report in reports:
+        failed = report.failed
+        if again and failed:
+            setattr(report, "outcome", _FAULT)  # noqa: B010 - not one of pytest's own
+            setattr(report, _WHY, fault.message if fault else "")
+        item.ihook.pytest_runtest_logreport(report=report)
+        if again and failed:
+            break
+    if fault is not None:
+        lab.drop(fault)
+        if isinstance(fault, NoPlace):
+            item.session.shouldfail = "no place of the lab could be had, the rest was not run"
+    return again
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, Any] | None:
+    """Show an attempt that the lab ended."""
+    if hasattr(report, _WHY):
+        return _FAULT, "L", ("LAB FAULT", {"yellow": True})
+    return None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List the lab faults that were got over."""
+    reports = terminalreporter.getreports(_FAULT)
+    if reports:
+        terminalreporter.section("lab faults, run again elsewhere")
+        for report in reports:
+            terminalreporter.line(f"{report.nodeid}: {getattr(report, _WHY, '')}")
