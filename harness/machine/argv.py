@@ -14,6 +14,9 @@ from harness.machine.ram import RAM_BASE
 CONSOLE_NAMES = ("ns", "secure")
 """Consoles of QEMU's ``virt`` machine in the order of its UARTs."""
 
+UARTS = len(CONSOLE_NAMES)
+"""Consoles beyond these are virtio consoles: hvc0, hvc1 … of a kernel."""
+
 TAP_FILE = "calls.tap"
 """What the tap writes, in the machine's folder."""
 
@@ -97,8 +100,14 @@ def qemu_argv(what: Bootable, wiring: Wiring) -> list[str]:
     if wiring.ram is not None:
         size, path = what.machine.memory_bytes, f"/proc/self/fd/{wiring.ram}"
         argv += ["-object", f"memory-backend-file,id=ram,size={size},mem-path={path},share=on"]
-    for name, fd in wiring.consoles.items():
-        argv += ["-chardev", f"socket,id={name},fd={fd}", "-serial", f"chardev:{name}"]
+    for number, (name, fd) in enumerate(wiring.consoles.items()):
+        argv += ["-chardev", f"socket,id={name},fd={fd}"]
+        if number == UARTS:
+            argv += ["-device", "virtio-serial-pci"]
+        uart = number < UARTS
+        argv += (
+            ["-serial", f"chardev:{name}"] if uart else ["-device", f"virtconsole,chardev={name}"]
+        )
     argv += ["-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"]
     if wiring.tap is not None:
         argv += ["-plugin", _plugin(*wiring.tap, wiring.ram)]

@@ -8,7 +8,7 @@ import contextlib
 import socket
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -70,18 +70,20 @@ class Machine:
         name: str = "machine",
         shared_ram: bool = True,
         tap: TapPlugin | None = None,
+        consoles: Sequence[str] = CONSOLE_NAMES,
     ) -> Machine:
         """Start QEMU; return when it has accepted its command line and runs.
 
         Does not wait for the firmware. ``run_dir / name`` gets the transcripts, QEMU's own
         output and ``qemu.sh``. Without ``shared_ram`` the RAM is anonymous (fast snapshots)
-        and ``ram`` is not available. With ``tap`` all SMCs go to ``tap_file``.
+        and ``ram`` is not available. With ``tap`` all SMCs go to ``tap_file``. ``consoles``
+        names the UARTs, and a virtio console for each further name.
         Raises ``LaunchError``.
         """
         machine: Machine | None = None
         try:
             machine = cls(built, new_folder(run_dir, name), name)
-            machine._start(shared_ram, tap)
+            machine._start(shared_ram, tap, consoles)
         except BaseException as problem:
             if machine is not None:
                 machine.stop(soft_s=0)
@@ -93,24 +95,24 @@ class Machine:
             raise
         return machine
 
-    def _start(self, shared_ram: bool, tap: TapPlugin | None) -> None:
+    def _start(self, shared_ram: bool, tap: TapPlugin | None, consoles: Sequence[str]) -> None:
         self.tap_file = self.folder / TAP_FILE if tap else None
         _running.add(self)
-        pairs = {name: socket.socketpair() for name in (*CONSOLE_NAMES, "qmp")}
+        pairs = {name: socket.socketpair() for name in (*consoles, "qmp")}
         theirs = {name: pair[1] for name, pair in pairs.items()}
         self._qmp = QmpChannel(pairs["qmp"][0])
         self.consoles = {
             name: Console(
                 name, pairs[name][0], Transcript(self.folder / f"{name}.log"), self.alarms
             )
-            for name in CONSOLE_NAMES
+            for name in consoles
         }
         try:
             if shared_ram:
                 self._ram = GuestRam(self.what.machine.memory_bytes)
             fds = {name: end.fileno() for name, end in theirs.items()}
             wiring = Wiring(
-                {name: fds[name] for name in CONSOLE_NAMES},
+                {name: fds[name] for name in consoles},
                 fds["qmp"],
                 self._ram.fd if self._ram else None,
                 (tap, self.tap_file) if tap and self.tap_file else None,

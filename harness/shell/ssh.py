@@ -47,11 +47,8 @@ _STATUS_WAIT_S = 5.0
 _LOST = 255
 _PID = re.compile(rb"\x01cca:(\d+)\x04")
 
-_WRAPPED = (
-    'set -m; sh -c \'printf "\\001cca:%s\\004" $$; eval "$0"\' {command} {input}2>&1 & '
-    "wait $!; exit $?"
-)
-"""The job has a process group, whose number it says first; ``wait`` gives its status."""
+_WRAPPED = 'setsid sh -c \'printf "\\001cca:%s\\004" $$; eval "$0"\' {command} {input}2>&1; exit $?'
+"""The command leads a session and process group of its own and says its number first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +268,6 @@ class _Job:
         self._pid = 0
         self._early = b""
         try:
-            channel.set_combine_stderr(True)
             channel.exec_command(_WRAPPED.format(command=shlex.quote(command), input=input_from))
         except (OSError, EOFError, paramiko.SSHException) as problem:
             raise ShellError(f"cannot start {command!r} on {shell.name}: {problem}") from problem

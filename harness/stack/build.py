@@ -10,6 +10,7 @@ from harness.errors import StackError
 from harness.stack import checks, fip
 from harness.stack.cache import Cache
 from harness.stack.components import CHECKOUT, BuildContext, BuiltComponent, build_component
+from harness.stack.device_tree import dump_device_tree
 from harness.stack.hashing import digest
 from harness.stack.progress import Progress
 from harness.stack.qemu import resolve_qemu
@@ -40,6 +41,8 @@ def build_stack(
     for name, component in built.items():
         _check(name, component)
     images, flash_hash = _flash(built, context)
+    if "kernel" in built:
+        images["dtb"] = dump_device_tree(qemu, stack.machine, context)
     everything = {"qemu": qemu, **built}
     hashes = {name: component.hash for name, component in everything.items()}
     return BuiltStack(
@@ -48,6 +51,7 @@ def build_stack(
         flash=images.pop("flash"),
         images=Files(stack.name, "image", {**images, **_outputs(built, "image")}),
         elfs=Files(stack.name, "elf", _elfs(built)),
+        maps=Files(stack.name, "map", _outputs(built, "map")),
         machine=stack.machine,
         capabilities=stack.capabilities,
         versions={name: component.version for name, component in everything.items()},
@@ -106,6 +110,8 @@ def _check(name: str, component: BuiltComponent) -> None:
         checks.check_raw_image(image, f"[{name}] image", limits[name])
     if elf is not None and name in ("rmm", "host", "realm"):
         checks.check_elf(elf, f"[{name}] elf", image)
+    if name == "kernel" and image is not None:
+        checks.check_kernel(image, f"[{name}] image")
     if name == "tf-a":
         bl1 = component.outputs["bl1"]
         checks.check_raw_image(bl1, "[tf-a] bl1", checks.BL1_MAX_BYTES)

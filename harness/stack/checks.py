@@ -18,6 +18,9 @@ BL1_MAX_BYTES = FIP_OFFSET
 BL33_MAX_BYTES = FLASH_BYTES - FIP_OFFSET - (1 << 20)
 
 EM_AARCH64 = 183
+_KERNEL_MAGIC = b"ARM\x64"
+_KERNEL_MAGIC_AT = 56
+_KERNEL_HEADER_BYTES = _KERNEL_MAGIC_AT + len(_KERNEL_MAGIC)
 PT_LOAD, PF_X = 1, 1
 _PROBE_BYTES = 256
 _KINDS = {
@@ -52,6 +55,17 @@ def check_raw_image(path: Path, where: str, max_bytes: int) -> None:
         raise StackError(
             f"{where}: {path} does not begin with an instruction (first word {head[:4].hex()})",
             hint="the image is entered at its first byte",
+        )
+
+
+def check_kernel(path: Path, where: str) -> None:
+    """Raise StackError unless a file is a kernel's raw ``Image`` (Documentation/arch/arm64)."""
+    with path.open("rb") as file:
+        head = file.read(_KERNEL_HEADER_BYTES)
+    if head[_KERNEL_MAGIC_AT:] != _KERNEL_MAGIC:
+        raise StackError(
+            f"{where}: {path} is no arm64 kernel Image",
+            hint="give arch/arm64/boot/Image of the kernel's build; vmlinux goes to the key 'elf'",
         )
 
 

@@ -48,7 +48,7 @@ def build_debian_packages(
     def fill(work: Path) -> Mapping[str, str]:
         require(NEEDS, what)
         require_space(work, UNPACKED_BYTES, what)
-        root = fetch(index, source.packages, work)
+        root = fetch(context, index, source.packages, work)
         outputs = {
             name: _pick(root, pattern, work / name, f"{what} {name}")
             for name, pattern in component.outputs.items()
@@ -61,15 +61,25 @@ def build_debian_packages(
 
 
 def fetch(
-    index: PackageIndex, names: Sequence[str], work: Path, *, dependencies: bool = False
+    context: BuildContext,
+    index: PackageIndex,
+    names: Sequence[str],
+    work: Path,
+    *,
+    dependencies: bool = False,
 ) -> Path:
-    """Download packages and return a folder with their files."""
-    archives, root = work / "archives", work / "root"
-    archives.mkdir()
+    """Return a folder below ``work`` with the files of packages, which stay in the cache."""
+    packages = index.resolve(names, dependencies=dependencies)
+
+    def fill(archives: Path) -> Mapping[str, str]:
+        index.download(names, archives, dependencies=dependencies)
+        return {path.name: path.name for path in archives.glob("*.deb")}
+
+    key = digest("debian-archives", list(map(str, packages)))
+    entry = context.cache.obtain(key, fill)
+    root = work / "root"
     root.mkdir()
-    index.download(names, archives, dependencies=dependencies)
-    unpack(archives, root)
-    shutil.rmtree(archives)
+    unpack(entry.path, root)
     return root
 
 

@@ -98,7 +98,7 @@ def build_rootfs(
     def fill(work: Path) -> Mapping[str, str]:
         require(NEEDS, what)
         require_space(work, UNPACKED_BYTES, what)
-        root = fetch(index, source.packages, work, dependencies=True)
+        root = fetch(context, index, source.packages, work, dependencies=True)
         contents = Contents(root, what)
         for program in source.programs:
             contents.program(program)

@@ -8,7 +8,7 @@ its table may have, a field without default is a key that it must have.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -224,8 +224,9 @@ class BuiltStack:
     """A stack with every file in place. ``hash`` covers everything that can change a run.
 
     ``images`` has ``bl1``, ``fip`` and one image for each component that has one (``rmm``,
-    ``host``, ``realm``, …); ``elfs`` the files with symbols, as far as known; both are
-    ``Files``. ``flash`` goes to QEMU's ``-bios``: BL1 at 0, the FIP at 256 KiB, not padded.
+    ``host``, ``realm``, …), with a kernel also ``dtb``, the machine's device tree; ``elfs`` the
+    files with symbols, as far as known, ``maps`` those as nm lists them; all are ``Files``.
+    ``flash`` goes to QEMU's ``-bios``: BL1 at 0, the FIP at 256 KiB, not padded.
     """
 
     name: str
@@ -233,6 +234,7 @@ class BuiltStack:
     flash: Path
     images: Mapping[str, Path]
     elfs: Mapping[str, Path]
+    maps: Mapping[str, Path] = field(default_factory=dict)
     machine: MachineShape
     capabilities: frozenset[str]
     versions: Mapping[str, str]
