@@ -91,6 +91,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "cryptography": ("harness.shell.keys",),
     "elftools": ("harness.elf", "harness.layouts.dwarf"),
     "qemu": ("harness.machine.qmp",),
+    "labgrid": ("harness.lab",),
+    "grpc": ("harness.lab",),
     "rich": ("harness.cli",),
     "hypothesis": ("testcases",),
 }
