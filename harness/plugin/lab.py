@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from _pytest.runner import runtestprotocol
 
 from harness.errors import ConsoleTimeout, HarnessError, LinkTimeout
 from harness.lab import (
@@ -267,7 +266,9 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def _attempt(lab: LabRun, item: pytest.Item, nextitem: pytest.Item | None, *, last: bool) -> bool:
     """Run a test once; tell whether it is to run again."""
     lab.begin()
-    reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    runner = item.config.pluginmanager.getplugin("runner")
+    assert runner is not None
+    reports = runner.runtestprotocol(item, nextitem=nextitem, log=False)
     fault = lab.fault
     again = fault is not None and not last and not isinstance(fault, NoPlace)
     for report in reports:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +77,11 @@ class CcaSession:
     def keeper(self) -> MachineKeeper:
         """This worker's machine, booted when a test needs it."""
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        return MachineKeeper(
+        make = partial(MachineKeeper, boot=self.boot) if self.boot else MachineKeeper
+        return make(
             self.built,
             self.run.path / "machines" / worker,
             self.link_kind,
-            self.boot,
             tap=self.tap[0],
             tap_check=self.config.getoption("cca_tap_check"),
             rules=self.config.getoption("cca_rules"),
