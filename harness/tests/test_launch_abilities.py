@@ -106,8 +106,10 @@ QEMU = Program("/usr/bin/qemu-system-aarch64", "QEMU 10.0.2", "rng-random\ncrypt
         (
             {"log": ("kvm [1]: Unsupported RMI ABI (v2.0 - v2.0) we want v1.0",)},
             "kvm-realms",
-            ("the host's KVM refused the RMM: kvm [1]: Unsupported RMI ABI (v2.0 - v2.0)"
-            " we want v1.0"),
+            (
+                "the host's KVM refused the RMM: kvm [1]: Unsupported RMI ABI (v2.0 - v2.0)"
+                " we want v1.0"
+            ),
         ),
         ({"created": {"8": 0}}, "launcher-kvmtool", "the host has no lkvm"),
         (
