@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from harness.errors import HarnessError
     from harness.tap import Recording
     from harness.tap.rules import RULES, Judge, choose
+    from harness.tap.stream import NO_NEWS
 
     if args.list:
         for rule in RULES:
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if args.file is None:
         raise HarnessError("which recording?", hint="calls.tap in the folder of a machine")
     with _plain(args.file) as path:
-        recording = Recording(path)
+        recording = Recording(path, NO_NEWS)
         judge = Judge(recording.header(), choose(args.rules.split(",")))
         for event in recording:
             judge.feed(event)

@@ -17,8 +17,9 @@ import pytest
 from harness.errors import HarnessError
 from harness.stack import BuiltStack
 from harness.tap import TapFile
+from harness.tap.layout import RECORD_BYTES
 from harness.tap.rules import Judge, Violation, choose
-from harness.tap.stream import Assembler
+from harness.tap.stream import NO_NEWS, Assembler
 
 _SHOWN = 5
 _RMI_1_0 = "rmi-1.0"
@@ -54,9 +55,10 @@ class Trial:
         self.path = path
         self.terms = Terms(choose(["rmm"]))
         self._next = 0
+        self._closed = False
         self._assembler = Assembler()
-        with TapFile(path) as file:
-            self._judge = Judge(file.header(), is_1_0=_RMI_1_0 in built.capabilities)
+        self._file = TapFile(path)
+        self._judge = Judge(self._file.header(), is_1_0=_RMI_1_0 in built.capabilities)
 
     def begin(self) -> None:
         """A new test: what was before is not its doing."""
@@ -64,11 +66,6 @@ class Trial:
         self._judge.settle()
         self._judge.violations.clear()
         self._judge.tally.by_rule.clear()
-
-    def found(self) -> list[Violation]:
-        """Violations so far of the rules that hold for this test."""
-        self._catch_up()
-        return [found for found in self._judge.violations if found.rule in self.terms.hold]
 
     def check(self) -> None:
         """The test is over. Raises ``RuleBroken``."""
@@ -84,15 +81,25 @@ class Trial:
                 hint="take the marker away, or look at what the test does",
             )
 
+    def found(self) -> list[Violation]:
+        """What was seen so far of broken rules that hold for this test; also after ``close``."""
+        if not self._closed:
+            self._catch_up()
+        return [one for one in self._judge.violations if one.rule in self.terms.hold]
+
     def _text(self, found: list[Violation]) -> str:
         lines = [str(violation) for violation in found[:_SHOWN]]
         if len(found) > _SHOWN:
             lines.append(f"and {len(found) - _SHOWN} more violations")
         return "\n".join(lines)
 
+    def close(self) -> None:
+        """The machine is gone. Idempotent."""
+        self._closed = True
+        self._file.close()
+
     def _catch_up(self) -> None:
-        with TapFile(self.path) as file:
-            for record in file.records(self._next):
-                self._next += 1
-                if (event := self._assembler.feed(record)) is not None:
-                    self._judge.feed(event)
+        for data in self._file.chunks(self._next):
+            self._next += len(data) // RECORD_BYTES
+            for event in self._assembler.chunk(data, NO_NEWS):
+                self._judge.feed(event)

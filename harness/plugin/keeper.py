@@ -104,6 +104,8 @@ class MachineKeeper:
         """Stop the machine; the next test boots another."""
         if self._running is not None:
             running, self._running = self._running, None
+            if running.trial is not None:
+                running.trial.close()
             running.machine.stop(soft_s=0)
 
     def audit(self) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
+from harness.abi import codec
 from harness.tap.layout import (
     HEADER_BYTES,
     RECORD_BYTES,
@@ -19,6 +20,8 @@ from harness.tap.layout import (
 )
 
 _CHUNK_RECORDS = 2048
+_RECORDS_AT = codec("TapHeader").offset("records")
+_RECORDS_BYTES = codec("TapHeader").layout.field("records").size
 
 
 class TapFile:
@@ -46,16 +49,22 @@ class TapFile:
 
     def count(self) -> int:
         """How many records are complete now."""
-        return self.header().records
+        self._file.seek(_RECORDS_AT)
+        return int.from_bytes(self._file.read(_RECORDS_BYTES), "little")
 
     def records(self, first: int = 0) -> Iterator[Record | Line]:
         """Yield the complete records from index ``first`` on."""
+        for data in self.chunks(first):
+            for at in range(0, len(data), RECORD_BYTES):
+                yield unpack(data, at)
+
+    def chunks(self, first: int = 0) -> Iterator[bytes]:
+        """Yield the bytes of the complete records from index ``first`` on, a bounded piece
+        at a time."""
         until = self.count()
         while first < until:
             count = min(_CHUNK_RECORDS, until - first)
-            data = self._read(first, count)
-            for at in range(0, count * RECORD_BYTES, RECORD_BYTES):
-                yield unpack(data, at)
+            yield self._read(first, count)
             first += count
 
     def _read(self, first: int, count: int) -> bytes:

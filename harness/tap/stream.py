@@ -3,19 +3,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.abi import tables
 from harness.tap.events import Call, Event, Lost, Memory, Return
 from harness.tap.file import TapFile
-from harness.tap.layout import CALL, LOST, RETURN, Header, Line, Record, State, TapError
+from harness.tap.layout import (
+    CALL,
+    LOST,
+    RECORD_BYTES,
+    RETURN,
+    Header,
+    Line,
+    Record,
+    State,
+    TapError,
+    peek,
+    unpack,
+)
 from harness.types import Pa
 
 _NEVER_RETURN = {
     tables().command(name).fid for name in ("RMM_RMI_REQ_COMPLETE", "RMM_BOOT_COMPLETE")
 }
+NO_NEWS = frozenset({tables().command("RMM_RMI_REQ_COMPLETE").fid})
+"""Calls of the RMM that say what a RETURN to the host says too."""
+
+_REALM = int(State.REALM)
 _Caller = tuple[int, int, int, int]
 
 
@@ -28,6 +44,7 @@ class Assembler:
 
     def __init__(self) -> None:
         self.lost = 0
+        self.skipped = 0
         self._seq: int | None = None
         self._open: dict[_Caller, Call] = {}
         self._head: Record | None = None
@@ -45,9 +62,25 @@ class Assembler:
             return None
         return self._event(record, [])
 
+    def chunk(self, data: bytes, skip: Collection[int] = ()) -> Iterator[Event]:
+        """Yield the events that the bytes of complete records make.
+
+        Calls to EL3 whose function ids are in ``skip`` are counted, and nothing more.
+        """
+        for at in range(0, len(data), RECORD_BYTES):
+            seq, kind, state, x0 = peek(data, at)
+            if x0 in skip and kind == CALL and state == _REALM and not self._head:
+                self.skipped += 1
+                if seq == self._seq:
+                    self._seq = seq + 1
+                    continue
+            event = self.feed(unpack(data, at))
+            if event is not None:
+                yield event
+
     def _check(self, record: Record | Line) -> None:
         expected, self._seq = self._seq, record.seq + 1
-        if expected is None or record.seq == expected:
+        if record.seq == expected or expected is None:
             return
         gap = record.seq - expected
         # What a LOST record counts are the numbers just before its own.
@@ -69,7 +102,7 @@ class Assembler:
         memory = _memory(record, lines) if lines else None
         if record.kind == CALL:
             call = Call(record, memory)
-            if record.state != State.REALM or record.x[0] not in _NEVER_RETURN:
+            if record.state != _REALM or record.x[0] not in _NEVER_RETURN:
                 self._open[_caller(record)] = call
             return call
         if record.kind == RETURN:
@@ -112,9 +145,13 @@ def assemble(records: Iterable[Record | Line]) -> Iterator[Event]:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A whole tap file, to be gone through any number of times in bounded memory."""
+    """A whole tap file, to be gone through any number of times in bounded memory.
+
+    ``skip`` has function ids of calls to EL3 that are left out (``NO_NEWS``).
+    """
 
     path: Path
+    skip: Collection[int] = ()
 
     def header(self) -> Header:
         """What the file says about itself. Raises ``TapError``."""
@@ -125,9 +162,8 @@ class Recording:
         """Yield all events; the last one is ``Lost`` if records are missing at the end."""
         with TapFile(self.path) as file:
             assembler = Assembler()
-            for record in file.records():
-                if (event := assembler.feed(record)) is not None:
-                    yield event
+            for data in file.chunks():
+                yield from assembler.chunk(data, self.skip)
             unmarked = file.header().lost - assembler.lost
             if unmarked > 0:
                 yield Lost(0, 0, unmarked)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -63,8 +64,10 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path / "calls.tap", "rmi-1.0")
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    made = Machine(tmp_path / "calls.tap", "rmi-1.0")
+    yield made
+    made.trial.close()
 
 
 def test_rules_for_the_rmm_hold_in_every_test() -> None:

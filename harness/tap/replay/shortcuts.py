@@ -13,7 +13,6 @@ from typing import cast
 
 from harness.abi import tables
 from harness.model.conditions.rtt import attributes, output_address
-from harness.model.params import signed
 from harness.model.rtt import (
     ENTRIES,
     LAST_LEVEL,
@@ -22,9 +21,10 @@ from harness.model.rtt import (
     Hipas,
     Ripas,
     Table,
+    entry_bytes,
     walk_tables,
 )
-from harness.model.state import DELEGATED, UNDELEGATED, Granule, GranuleState, Realm
+from harness.model.state import DELEGATED, UNDELEGATED, Granule, GranuleState
 from harness.tap.replay.world import World
 from harness.types import GRANULE_BYTES, MASK64
 
@@ -32,6 +32,7 @@ Registers = tuple[int, ...]
 _Shortcut = Callable[[World, Registers, Registers], bool]
 
 _OFFSET = GRANULE_BYTES - 1
+_FIRST_BLOCK_LEVEL = 1
 _PAGE_BITS = GRANULE_BYTES.bit_length() - 1
 _DESC = tables().bitfield("UnprotectedDesc")
 _ATTRIBUTES = attributes(MASK64)
@@ -61,15 +62,17 @@ def _is_delegated(world: World, pa: int) -> bool:
     return granule is not None and granule.state is GranuleState.DELEGATED
 
 
-def _page(world: World, rd: int, ipa: int, *, protected: bool) -> tuple[Table, int] | None:
-    """The last-level table of an IPA and the index in it."""
+def _entry_at(
+    world: World, rd: int, ipa: int, level: int, *, protected: bool
+) -> tuple[Table, int] | None:
+    """The table of a level that an IPA of one half leads to, and the index in it."""
     realm = world.realms.get(rd)
-    if realm is None or ipa & _OFFSET or not ipa < realm.ipa_top:
+    if realm is None or ipa & entry_bytes(level) - 1 or ipa >= realm.ipa_top:
         return None
     if realm.is_protected(ipa) is not protected:
         return None
-    walk = walk_tables(realm.rtts, realm.rtt_base, realm.start_level, ipa, LAST_LEVEL)
-    return (walk.table, walk.index) if walk.table.level == LAST_LEVEL else None
+    walk = walk_tables(realm.rtts, realm.rtt_base, realm.start_level, ipa, level)
+    return (walk.table, walk.index) if walk.table.level == level else None
 
 
 def _set(table: Table, index: int, entry: Entry) -> None:
@@ -84,7 +87,7 @@ def _data_create_unknown(world: World, x: Registers, _out: Registers) -> bool:
     rd, data, ipa = x[1:4]
     if not _is_delegated(world, data):
         return False
-    found = _page(world, rd, ipa, protected=True)
+    found = _entry_at(world, rd, ipa, LAST_LEVEL, protected=True)
     if found is None or (data >> 48 and not world.realms[rd].has_lpa2):
         return False
     table, index = found
@@ -97,7 +100,7 @@ def _data_create_unknown(world: World, x: Registers, _out: Registers) -> bool:
 
 
 def _data_destroy(world: World, x: Registers, out: Registers) -> bool:
-    found = _page(world, x[1], x[2], protected=True)
+    found = _entry_at(world, x[1], x[2], LAST_LEVEL, protected=True)
     if found is None:
         return False
     table, index = found
@@ -122,15 +125,17 @@ def _next_live(table: Table, index: int) -> int:
 
 def _map_unprotected(world: World, x: Registers, _out: Registers) -> bool:
     rd, ipa, level, desc = x[1:5]
-    found = _page(world, rd, ipa, protected=False)
-    if found is None or signed(level) != LAST_LEVEL:
+    realm = world.realms.get(rd)
+    if realm is None or not max(realm.start_level, _FIRST_BLOCK_LEVEL) <= level <= LAST_LEVEL:
         return False
-    realm: Realm = world.realms[rd]
-    if realm.has_lpa2 or desc & ~_KNOWN_BITS or _MEM_ATTR.get(desc) == _RESERVED:
+    found = _entry_at(world, rd, ipa, level, protected=False)
+    if found is None or realm.has_lpa2:
+        return False
+    if desc & ~_KNOWN_BITS or _MEM_ATTR.get(desc) == _RESERVED:
         return False
     pa = output_address(desc, realm)
     table, index = found
-    if pa >> world.platform.pa_bits or pa & _OFFSET:
+    if pa >> world.platform.pa_bits or pa & entry_bytes(level) - 1:
         return False
     if table.entry(index).hipas is not Hipas.UNASSIGNED_NS:
         return False
