@@ -15,6 +15,15 @@ from harness.launch.words import Launcher
 PROBE = "/tmp/cca-kvm-probe"
 """Where ``images/linux/kvm-probe`` is put on the host."""
 
+FOUND_OUT = frozenset(
+    {
+        *("kvm", "kvm-realms", "dev-rmi", "kernel-btf", "uapi-explicit", "uapi-minimal"),
+        *("host-pages-4k", "host-pages-16k", "host-pages-64k"),
+        *("launcher-kvmtool", "launcher-qemu", "launcher-realm-run", "launcher-vm"),
+    }
+)
+"""Capabilities that no stack file states: a booted host is asked (``HostAbilities.lacking``)."""
+
 ERRNO_NAMES: Mapping[int, str] = {1: "EPERM", 2: "ENOENT", 7: "E2BIG", 12: "ENOMEM", 22: "EINVAL"}
 _ALL = ("kvmtool", "qemu", "realm-run", "vm")
 
@@ -110,8 +119,7 @@ class HostAbilities:
     def lacking(self, capability: str) -> str:
         """The reason why the host lacks a capability that tests ask for, "" if it has it.
 
-        ``kvm``, ``kvm-realms``, ``dev-rmi``, ``uapi-explicit``, ``uapi-minimal``,
-        ``kernel-btf``, ``pages-16k``, ``pages-64k``, ``lpa2-host``, ``launcher-NAME``.
+        These are the names in ``FOUND_OUT``.
         """
         if capability.startswith("launcher-") and capability[9:] in _ALL:
             return self.lacks(capability[9:])
@@ -121,9 +129,9 @@ class HostAbilities:
             return self.lacks_kvm_realms() or (
                 "" if same else f"the host has the {self.uapi.name} interface"
             )
-        if capability.startswith("pages-"):
+        if capability.startswith("host-pages-"):
             have = f"{self.page_bytes >> 10}k"
-            return "" if capability == f"pages-{have}" else f"the host has pages of {have}"
+            return "" if capability.endswith(f"-{have}") else f"the host has pages of {have}"
         checks: Mapping[str, Callable[[], str]] = {
             "kvm": self.lacks_kvm,
             "kvm-realms": self.lacks_kvm_realms,

@@ -8,7 +8,6 @@ what the guest showed and which calls the tap saw.
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -130,7 +129,7 @@ class RunningRealm:
     @property
     def command(self) -> str:
         """The command line on the host."""
-        return shlex.join(self.launcher.command(self.config))
+        return self.launcher.shown(self.config)
 
     @property
     def console(self) -> Console:

@@ -8,6 +8,7 @@ pieces of the command line, or a ``Refusal`` with the reason. The table in
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -81,6 +82,10 @@ class Launcher:
         for name, row in self.rows.items():
             pieces += self._said(name, row, config)
         return [self.program, *self.subcommand, *_words(pieces), *self.end]
+
+    def shown(self, config: RealmConfig) -> str:
+        """The command line for a shell. Raises ``OptionRefused``."""
+        return shlex.join(self.command(config))
 
     def _said(self, name: str, row: Row, config: RealmConfig) -> Sequence[Piece]:
         if isinstance(row, Refusal):

@@ -43,6 +43,26 @@ class _Type:
     at: int
 
 
+def find_btf(data: bytes) -> bytes | None:
+    """Return the BTF inside a kernel's ``Image``, where nothing says where it lies.
+
+    None if there is none.
+    """
+    mark = struct.pack("<HBBI", MAGIC, 1, 0, _HEADER.size)
+    at = data.find(mark)
+    while at >= 0:
+        header = data[at : at + _HEADER.size]
+        if len(header) == _HEADER.size:
+            *_, types_at, types_size, strings_at, strings_size = _HEADER.unpack(header)
+            end = at + _HEADER.size + strings_at + strings_size
+            # The types come first, the strings after them begin with an empty one.
+            whole = types_at == 0 and strings_at == types_size and end <= len(data)
+            if whole and strings_size and data[end - strings_size] == 0:
+                return data[at:end]
+        at = data.find(mark, at + 1)
+    return None
+
+
 class Btf:
     """The types of one BTF blob. Raises ``LayoutError`` where it is not BTF."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.launch import MINIMAL, OptionRefused, RealmConfig
-from harness.launch.abilities import PROBE, HostAbilities, Program
+from harness.launch.abilities import FOUND_OUT, PROBE, HostAbilities, Program
 from harness.launch.ask import QUESTION, CannotAsk, ask_host, describe, parse_answer
 
 STOCK = """\
@@ -124,8 +124,8 @@ QEMU = Program("/usr/bin/qemu-system-aarch64", "QEMU 10.0.2", "rng-random\ncrypt
         ),
         ({"programs": {"qemu-system-aarch64": QEMU}}, "launcher-vm", ""),
         ({"btf": False}, "kernel-btf", "the host's kernel shows no BTF"),
-        ({}, "pages-64k", "the host has pages of 4k"),
-        ({}, "pages-4k", ""),
+        ({}, "host-pages-64k", "the host has pages of 4k"),
+        ({}, "host-pages-4k", ""),
         ({}, "wings", "no host has 'wings'"),
     ],
 )
@@ -134,6 +134,10 @@ def test_reason_for_what_a_host_lacks(
 ) -> None:
     host = replace(STOCK_HOST, **changes)  # type: ignore[arg-type]
     assert host.lacking(capability) == reason
+
+
+def test_every_capability_that_is_found_out_has_an_answer() -> None:
+    assert not [name for name in FOUND_OUT if "no host has" in STOCK_HOST.lacking(name)]
 
 
 def test_refused_rmm_is_no_version() -> None:

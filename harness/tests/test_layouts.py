@@ -22,6 +22,7 @@ from harness.layouts import (
 )
 from harness.layouts.btf import Btf
 from harness.layouts.compare import find_structure
+from harness.layouts.dwarf import btf_section
 
 COMPILER = "aarch64-linux-gnu-gcc"
 FORMATS = ("btf", "dwarf-4", "dwarf-5")
@@ -173,6 +174,18 @@ def test_object_without_debug_information(tmp_path: Path) -> None:
         pytest.skip(f"needs {COMPILER}")
     with pytest.raises(LayoutError, match="neither BTF nor DWARF"):
         read_layouts(compile_c("int x;", "0", tmp_path))
+
+
+def test_btf_is_found_inside_an_image(tmp_path: Path) -> None:
+    if shutil.which(COMPILER) is None:
+        pytest.skip(f"needs {COMPILER}")
+    section = btf_section(compile_c(ODD, "btf", tmp_path))
+    assert section is not None
+    false_start = section[:8] + bytes(20)
+    (tmp_path / "Image").write_bytes(b"code" * 100 + false_start + section + b"more code")
+    layout = read_layouts(tmp_path / "Image").struct("odd")
+    assert layout is not None
+    assert layout.size == 80
 
 
 def test_btf_that_is_cut() -> None:
