@@ -29,7 +29,8 @@ CRASHED = "???"
 class Phase:
     """One phase of one test. Times are seconds; ``start_s`` counts from the epoch.
 
-    ``outcome`` is passed, failed, skipped, xfailed or xpassed. The rest is of failures:
+    ``outcome`` is passed, failed, skipped, xfailed, xpassed, or "lab fault" for an attempt on a
+    board that does not count (``harness.plugin.lab``). The rest is of failures:
     ``verdict`` as in ``failure.json``, ``folder`` with the artefacts, ``timeline`` if there is
     one, ``again`` the command, ``load`` what the host did. ``covered`` are ABI cells.
     """
@@ -142,7 +143,7 @@ def _ended(phases: list[Phase]) -> bool:
     return any(phase.phase in ("teardown", CRASHED) for phase in phases)
 
 
-_WEIGHT = ("passed", "skipped", "xfailed", "xpassed", "failed")
+_WEIGHT = ("lab fault", "passed", "skipped", "xfailed", "xpassed", "failed")
 
 
 def _result(phases: list[Phase]) -> Result:
