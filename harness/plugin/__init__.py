@@ -7,6 +7,7 @@ pytest_plugins = [
     "harness.plugin.lab",
     "harness.plugin.requirements",
     "harness.plugin.fixtures",
+    "harness.plugin.hosting",
     "harness.plugin.prepared",
     "harness.plugin.recipes",
     "harness.plugin.scenarios",

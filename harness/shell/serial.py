@@ -55,13 +55,11 @@ class SerialShell(Shell):
         until = Deadline.after(timeout_s)
         try:
             pieces = [command[at : at + _PIECE] for at in range(0, len(command), _PIECE)] or [":"]
+            last = shlex.quote(pieces.pop())
             for number, piece in enumerate(pieces):
-                before = '"$cca"' if number else ""
-                if number < len(pieces) - 1:
-                    self._exchange(f"cca={before}{shlex.quote(piece)}", until)
-                else:
-                    last = f"{before}{shlex.quote(piece)}"
-            return self._exchange(f"sh -c {last} </dev/null 2>&1", until, shown_as=command)
+                self._exchange(f"cca={'$cca' if number else ''}{shlex.quote(piece)}", until)
+            words = f'"$cca"{last}' if pieces else last
+            return self._exchange(f"sh -c {words} </dev/null 2>&1", until, command=command)
         except ConsoleTimeout:
             seen = self.console.tail()
             freed = self._interrupt()
@@ -70,17 +68,21 @@ class SerialShell(Shell):
                 hint=f"{freed}; transcript: {self.console.transcript.path}",
             ) from None
 
-    def _exchange(self, line: str, until: Deadline, shown_as: str = "") -> CommandResult:
-        """Have one line executed by the shell itself; its status is that of the line."""
+    def _exchange(self, line: str, until: Deadline, *, command: str = "") -> CommandResult:
+        """Have one line executed; its status is that of the line.
+
+        A ``command`` writes to a pipe, as it does over SSH: programs look at that.
+        """
         number = f"{self._token}:{next(self._numbers)}"
         begin = f"printf '\\001cca:%s\\004' {number}:b"
         end = f"printf '\\001cca:%s:%s\\004' {number}:e $?"
-        self.console.send(f"{begin}; {line}; {end}\n")
+        whole = f"{{ {line}; {end}; }} | cat" if command else f"{line}; {end}"
+        self.console.send(f"{begin}; {whole}\n")
         self.console.expect(_mark(f"{number}:b"), until)
         started_s = time.monotonic()
         output, found = self.console.read_until(_mark(f"{number}:e:") + rb"(\d+)\x04", until)
         text = output.replace(b"\r\n", b"\n").decode("utf-8", "backslashreplace")
-        return CommandResult(shown_as, int(found[1]), text, time.monotonic() - started_s)
+        return CommandResult(command, int(found[1]), text, time.monotonic() - started_s)
 
     def _interrupt(self) -> str:
         """Free the line of a command that does not end; say whether that worked."""

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The Linux host that a test gets, and what must be true when the test is over.
+
+==================  ==============================================================
+``host``            a booted, clean Linux host: shells, kernel log, machine
+``host_tap``        every SMC on the host's machine since the test began
+``host_stack``      the built stack that the host boots (session)
+==================  ==============================================================
+
+The host's stack is the session's own if that has a kernel, ``embedded-linux`` beside
+``embedded``, or what ``--linux-stack`` says. Each test has a host of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import pytest
+
+from harness.errors import HarnessError, StackError
+from harness.host import Host, HostKeys, Level
+from harness.machine import TapPlugin
+from harness.plugin.fixtures import FAILED
+from harness.plugin.judging import Trial, terms_of
+from harness.plugin.session import CcaSession, cca_session
+from harness.plugin.tapping import choose_tap
+from harness.stack import BuiltStack, Progress, Stack, build_stack, load_stack
+from harness.stack.overrides import split_override
+from harness.tap import Tap
+
+DEFAULT_STACK = "embedded-linux"
+_BASE_STACK = "embedded"
+_SHOWN = 20
+_COMPLAINTS = ("WARNING: ", "BUG: ", "kernel BUG at", "Oops", "Call trace:", "Unable to handle")
+
+
+class HostUnclean(HarnessError):
+    """The host's kernel complained although the test had not asked for it."""
+
+    verdict = "assertion"
+
+
+class HostSession:
+    """The stack of Linux hosts in this run, and how they are booted."""
+
+    def __init__(self, cca: CcaSession) -> None:
+        self.cca = cca
+        self.keys = HostKeys()
+        self.notes: list[str] = []
+
+    @cached_property
+    def stack(self) -> Stack:
+        """The stack of hosts. Raises ``StackError`` where there is none."""
+        chosen: str | None = self.cca.config.getoption("cca_linux_stack")
+        if chosen is None and "kernel" in self.cca.stack.components:
+            return self.cca.stack
+        if chosen is None and self.cca.stack_name != _BASE_STACK:
+            raise StackError(
+                f"stack {self.cca.stack.name} has no kernel", hint="--linux-stack NAME|FILE"
+            )
+        name = chosen or DEFAULT_STACK
+        plain = load_stack(name)
+        fitting = [text for text in self.cca.overrides if _fits(text, plain)]
+        return load_stack(name, fitting)
+
+    @cached_property
+    def built(self) -> BuiltStack:
+        """Everything of the stack in place."""
+        if "built" in vars(self.cca) and self.stack is self.cca.stack:
+            return self.cca.built
+        return build_stack(self.stack, progress=Progress())
+
+    @cached_property
+    def tap(self) -> tuple[TapPlugin | None, str]:
+        """The plugin that records SMCs, or None and why there is none."""
+        return choose_tap(self.cca.config, self.stack, self.built)
+
+    def boot(self) -> Host:
+        """Boot a clean host."""
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        folder = self.cca.run.path / "machines" / worker
+        return Host.boot(self.built, folder, tap=self.tap[0], keys=self.keys)
+
+
+def _fits(override: str, stack: Stack) -> bool:
+    """A setting of the session's stack that is one of this stack, too."""
+    component = split_override(override)[0]
+    return component in stack.components or component == "machine"
+
+
+@dataclass(slots=True)
+class Hosted:
+    """A test's host with what watches it."""
+
+    host: Host
+    tap: Tap | None
+    trial: Trial | None
+
+
+_SESSION = pytest.StashKey[HostSession]()
+HOSTED = pytest.StashKey[Hosted]()
+"""The host that a test used, for the failure report."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that chooses the stack of hosts."""
+    parser.getgroup("cca").addoption(
+        "--linux-stack",
+        dest="cca_linux_stack",
+        default=None,
+        metavar="NAME|FILE",
+        help=f"stack of Linux hosts (default: --stack, or {DEFAULT_STACK} beside {_BASE_STACK})",
+    )
+
+
+def host_session(config: pytest.Config) -> HostSession:
+    """The session object of hosts; made at the first use."""
+    if _SESSION not in config.stash:
+        config.stash[_SESSION] = HostSession(cca_session(config))
+    return config.stash[_SESSION]
+
+
+@pytest.fixture(scope="session")
+def host_stack(request: pytest.FixtureRequest) -> BuiltStack:
+    """The built stack of Linux hosts; without one all that needs it is skipped."""
+    session = host_session(request.config)
+    try:
+        session.stack  # noqa: B018 - whether there is one
+    except StackError as problem:
+        if session.cca.config.getoption("cca_linux_stack"):
+            raise
+        pytest.skip(f"not on this stack: {problem.message}")
+    return session.built
+
+
+@pytest.fixture
+def cca_hosted(request: pytest.FixtureRequest, host_stack: BuiltStack) -> Iterator[Hosted]:
+    """A host of the test's own; afterwards its log and its calls are looked at."""
+    session = host_session(request.config)
+    terms = terms_of(request.node)
+    host = session.boot()
+    try:
+        hosted = _watched(host, host_stack, request)
+        if hosted.trial is not None:
+            hosted.trial.terms = terms
+        request.node.stash[HOSTED] = hosted
+        yield hosted
+        if not request.node.stash.get(FAILED, False):
+            _audit(hosted)
+    except BaseException:
+        request.node.stash[FAILED] = True
+        raise
+    finally:
+        if HOSTED in request.node.stash and (trial := request.node.stash[HOSTED].trial):
+            trial.close()
+        host.stop()
+
+
+def _watched(host: Host, built: BuiltStack, request: pytest.FixtureRequest) -> Hosted:
+    file = host.machine.tap_file
+    if file is None:
+        return Hosted(host, None, None)
+    tap = Tap(file, host.machine.check)
+    tap.begin()
+    trial = Trial(file, built) if request.config.getoption("cca_rules") else None
+    if trial is not None:
+        trial.begin()
+    return Hosted(host, tap, trial)
+
+
+def _audit(hosted: Hosted) -> None:
+    """Raise ``AlarmRaised``, ``HostUnclean`` or ``RuleBroken`` for what the test left."""
+    host = hosted.host
+    if host.machine.alive:
+        host.machine.check()
+        bad = [line for line in host.kernel_log(Level.DEBUG) if _complains(line.text)]
+        if bad:
+            shown = "\n".join(f"  {line}" for line in bad[:_SHOWN])
+            raise HostUnclean(
+                f"{len(bad)} lines of the kernel's log complain:\n{shown}",
+                hint="the whole log is in the machine's folder, in host.log",
+            )
+    else:
+        host.machine.alarms.check()
+    if hosted.trial is not None:
+        hosted.trial.check()
+
+
+def _complains(text: str) -> bool:
+    return any(word in text for word in _COMPLAINTS)
+
+
+@pytest.fixture
+def host(cca_hosted: Hosted) -> Host:
+    """A booted Linux host, clean, for this test alone."""
+    return cca_hosted.host
+
+
+@pytest.fixture
+def host_tap(request: pytest.FixtureRequest, cca_hosted: Hosted) -> Tap:
+    """Every SMC on the host's machine since the test began."""
+    if cca_hosted.tap is None:
+        pytest.skip(f"no tap: {host_session(request.config).tap[1]}")
+    return cca_hosted.tap
