@@ -27,6 +27,7 @@ COMMANDS = (
     "trace",
     "judge",
     "bench",
+    "nightly",
     "mutants",
     "reference",
     "replay",

@@ -25,6 +25,7 @@ MAY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(LEAVES, GROUND),
     "artifacts": GROUND,
     "results": GROUND,
+    "pages": GROUND,
     "coverage": (*GROUND, *LEAVES),
     "provision": GROUND,
     "model": (*GROUND, *LEAVES),
@@ -49,7 +50,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "mutants": (*GROUND, *LEAVES, "stack"),
     "capacity": (*GROUND, "stack"),
     "nightly": (*GROUND, "artifacts", "capacity", "coverage", "results", "stack"),
-    "report": (*GROUND, "artifacts", "coverage", "nightly", "results"),
+    "report": (*GROUND, "artifacts", "coverage", "nightly", "pages", "results"),
     "oracle": (*GROUND, *LEAVES, "link", "machine", "model", "realm", "rmi", "stack"),
     "plugin": (
         *("capacity", "lab", "results"),

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``cca nightly``: run a matrix of cells, keep its history, write its report."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+HELP = "run the matrix of a file, resume it, write the report (ci/nightly calls this)"
+_CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommand's options."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=_CHECKOUT / "ci" / "nightly.toml",
+        metavar="FILE",
+        help="matrix and budgets (default: ci/nightly.toml)",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a night that was interrupted; without one, begin a new one",
+    )
+    doing = parser.add_mutually_exclusive_group()
+    doing.add_argument("--check", action="store_true", help="check the files, list the cells")
+    doing.add_argument(
+        "--report", metavar="NIGHT", help="write the report of a night again, run nothing"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run a night: 0 if nothing failed that counts, 1 if something did, 2 on an error."""
+    from harness.nightly.config import load_config
+    from harness.nightly.history import History
+    from harness.nightly.night import HISTORY, Night
+
+    config = load_config(args.config)
+    if args.check:
+        return _check(args)
+    history = History(config.folder / HISTORY)
+    try:
+        if args.report:
+            return _report(args, history, args.report)
+        signal.signal(signal.SIGTERM, _interrupt)
+        from harness.cli.regress import prepare
+
+        night = Night(config, history, _CHECKOUT, prepare, _say).run(resume=args.resume)
+        return _report(args, history, night.id)
+    finally:
+        history.close()
+
+
+def _check(args: argparse.Namespace) -> int:
+    from datetime import date
+
+    from harness.nightly.config import load_config
+    from harness.nightly.quarantine import load_quarantine
+
+    config = load_config(args.config)
+    for cell in config.cells:
+        words = [f"--stack {cell.stack}", *(f"--set {s}" for s in cell.settings), *cell.arguments]
+        print(f"{cell.name:40} {cell.budget_s / 60:4g} min  {' '.join(words)}")
+    complaints = load_quarantine(config.quarantine, date.today()).complaints()
+    for line in complaints:
+        print(f"error: {line}", file=sys.stderr)
+    return 2 if complaints else 0
+
+
+def _report(args: argparse.Namespace, history: object, name: str) -> int:
+    from harness.nightly.config import load_config
+    from harness.nightly.history import History
+    from harness.report import write_reports
+
+    assert isinstance(history, History)
+    summary = write_reports(load_config(args.config), history, name, _CHECKOUT)
+    print(summary.text)
+    return summary.status
+
+
+def _say(line: str) -> None:
+    print(f"nightly: {line}", flush=True)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    """SIGTERM is what CI sends: end the machines, keep the night for --resume."""
+    raise KeyboardInterrupt

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One cell of a night: its pytest runs, what they did, and its failures run again.
+
+::
+
+    cells/embedded-full/attempt-1/   results.jsonl, pytest.log, runs/  (attempt-2 after a kill)
+    cells/embedded-full/rerun-1/     the same, for failures, alone on fresh machines
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness.artifacts import safe_name
+from harness.nightly.child import Ended, run_child
+from harness.nightly.config import Cell
+from harness.nightly.ledger import rule
+from harness.nightly.quarantine import Quarantine
+from harness.nightly.rows import ResultRow
+from harness.results import FILE_VARIABLE, Book, Phase, Result, read
+
+RESULTS = "results.jsonl"
+LOG = "pytest.log"
+_LOG_LINES = 15
+_LONGEST_TEXT = 6000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a cell of a night runs, and with what."""
+
+    checkout: Path
+    night: str
+    night_folder: Path
+    workers: str
+    seed: int
+
+    def folder(self, cell: Cell) -> Path:
+        """The folder of a cell."""
+        return self.night_folder / "cells" / safe_name(cell.name)
+
+
+def attempts(place: Place, cell: Cell) -> list[Path]:
+    """Folders of attempts so far, the oldest first."""
+    return _numbered(place.folder(cell), "attempt")
+
+
+def run_attempt(place: Place, cell: Cell, budget_s: float) -> Ended:
+    """Run what has not ended in earlier attempts."""
+    earlier = [folder / RESULTS for folder in attempts(place, cell)]
+    words = [f"--continue-from={file}" for file in earlier]
+    workers = ["-n", place.workers, "--dist", "worksteal"]
+    tests = list(cell.tests) or ["testcases"]
+    return _pytest(place, cell, "attempt", [*workers, *words, *tests], budget_s)
+
+
+def read_attempts(place: Place, cell: Cell) -> Book:
+    """What all attempts of a cell did together."""
+    return read(folder / RESULTS for folder in attempts(place, cell))
+
+
+def run_again(
+    place: Place, cell: Cell, tests: Sequence[str], rounds: int, budget_s: float
+) -> dict[str, list[Phase]]:
+    """Run tests again, each alone on a fresh machine; one that passes is not run a third time.
+
+    Returns the deciding phase of each rerun. ``budget_s`` is for each round.
+    """
+    found: dict[str, list[Phase]] = {test: [] for test in tests}
+    left = list(tests)
+    for _ in range(rounds):
+        if not left:
+            break
+        _pytest(place, cell, "rerun", ["-n", "0", "--fresh-machine", *left], budget_s)
+        book = read([_numbered(place.folder(cell), "rerun")[-1] / RESULTS])
+        results = book.results()
+        for test in left:
+            if test in results:
+                found[test].append(results[test].decided_by)
+        left = [test for test in left if test in results and results[test].failed]
+    return found
+
+
+def log_tail(place: Place, cell: Cell) -> str:
+    """The last lines of the last attempt's log."""
+    made = attempts(place, cell)
+    if not made or not (made[-1] / LOG).exists():
+        return ""
+    lines = (made[-1] / LOG).read_text("utf-8", "replace").splitlines()
+    return "\n".join(lines[-_LOG_LINES:])
+
+
+def result_rows(place: Place, cell: Cell, book: Book, quarantine: Quarantine) -> list[ResultRow]:
+    """The rows of a cell; tests that were planned and did not end are "not run"."""
+    rows = [_row(place, cell, result, quarantine) for result in book.results().values()]
+    rows += [
+        ResultRow(night=place.night, cell=cell.name, test=test, outcome="not run")
+        for test in book.unfinished()
+    ]
+    return rows
+
+
+def ruled(row: ResultRow, failure: Phase, reruns: Sequence[Phase]) -> ResultRow:
+    """A failure with the ledger's ruling."""
+    ruling = rule(failure, reruns)
+    outcomes = tuple(again.outcome for again in reruns)
+    return replace(row, kind=ruling.kind, why=ruling.why, reruns=outcomes)
+
+
+def _pytest(place: Place, cell: Cell, kind: str, words: Sequence[str], budget_s: float) -> Ended:
+    number = len(_numbered(place.folder(cell), kind)) + 1
+    folder = place.folder(cell) / f"{kind}-{number}"
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += [f"--hypothesis-seed={place.seed}", f"--stack={cell.stack}"]
+    command += [f"--set={setting}" for setting in cell.settings]
+    command += [f"--runs={folder / 'runs'}", *cell.arguments, *words]
+    environment = {FILE_VARIABLE: str(folder / RESULTS)}
+    return run_child(command, place.checkout, folder / LOG, budget_s, environment)
+
+
+def _numbered(folder: Path, kind: str) -> list[Path]:
+    return sorted(folder.glob(f"{kind}-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+
+
+def _row(place: Place, cell: Cell, result: Result, quarantine: Quarantine) -> ResultRow:
+    phase = result.decided_by
+    why_not = quarantine.reason(cell.name, result.test) if result.failed else ""
+    return ResultRow(
+        night=place.night,
+        cell=cell.name,
+        test=result.test,
+        outcome=result.outcome,
+        phase=phase.phase if result.failed else "",
+        duration_s=result.duration_s,
+        start_s=result.start_s,
+        worker=phase.worker,
+        verdict=phase.verdict,
+        text=phase.text[-_LONGEST_TEXT:],
+        folder=_relative(phase.folder, place.night_folder),
+        timeline=_relative(phase.timeline, place.night_folder),
+        again=phase.again,
+        quarantine=why_not,
+    )
+
+
+def _relative(path: str, folder: Path) -> str:
+    """Inside the night's folder, so that the folder can be moved or published."""
+    if path and Path(path).is_relative_to(folder):
+        return str(Path(path).relative_to(folder))
+    return path
