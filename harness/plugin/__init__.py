@@ -8,6 +8,7 @@ pytest_plugins = [
     "harness.plugin.requirements",
     "harness.plugin.fixtures",
     "harness.plugin.hosting",
+    "harness.plugin.launching",
     "harness.plugin.prepared",
     "harness.plugin.recipes",
     "harness.plugin.scenarios",
