@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.plugin.keeper import Running
 from harness.tap import Tap, TapFile
 from harness.timeline import (
+    FAILED,
     RECORDING,
     Choice,
     Mark,
@@ -21,6 +22,7 @@ from harness.timeline import (
     as_json,
     line,
     rows,
+    violation_marks,
     write_page,
 )
 
@@ -38,32 +40,41 @@ def timeline_facts(
     if running.watch is None:
         return {}
     try:
-        return _facts(folder, running.watch.tap, test, reason, most_calls)
+        span, last_seq = _span(running.watch.tap, test, reason)
+        broken = violation_marks(running.trial.found()) if running.trial else []
+        span.marks[:0] = broken
+        facts = _facts(folder, span, most_calls)
+        facts[RECORDING] = _where(span, last_seq, broken)
+        return facts
     except (HarnessError, OSError) as problem:
         return {"timeline": f"not made: {problem}"}
 
 
-def _facts(folder: Path, tap: Tap, test: str, reason: str, most_calls: int) -> dict[str, object]:
-    span, last_seq = _span(tap, test, reason)
+def _facts(folder: Path, span: Span, most_calls: int) -> dict[str, object]:
     start_ns = span.header().monotonic_ns
     lines: deque[str] = deque(maxlen=most_calls)
     with (folder / LINES).open("w", encoding="utf-8") as file:
         write_page(
             folder / PAGE,
             _told(span, file, lines, start_ns),
-            title=test,
+            title=span.title,
             start_ns=start_ns,
             facts={"recording": str(span.path)},
             marks=span.marks,
         )
-    where = {
+    calls = list(lines) or ["(the tap saw none)"]
+    return {"last_calls": calls, "timeline": str(folder / PAGE)}
+
+
+def _where(span: Span, last_seq: int, broken: Sequence[Mark]) -> dict[str, object]:
+    """Where the test's part of the recording is, and which rules were broken in it."""
+    return {
         "file": str(span.path),
         "first_record": span.first,
         "records": (span.until or span.first) - span.first,
         "last_seq": last_seq,
+        "violations": [mark.as_json() for mark in broken],
     }
-    calls = list(lines) or ["(the tap saw none)"]
-    return {"last_calls": calls, "timeline": str(folder / PAGE), RECORDING: where}
 
 
 def _told(span: Span, file: TextIO, lines: deque[str], start_ns: int) -> Iterator[Row]:
@@ -82,5 +93,5 @@ def _span(tap: Tap, test: str, reason: str) -> tuple[Span, int]:
         until = file.count()
         last = next(file.records(until - 1)).seq if until > tap.first else 0
     first_line = next(iter(reason.strip().splitlines()), "")
-    marks = [Mark(last, "failed test", test, first_line)] if last else []
+    marks = [Mark(last, FAILED, test, first_line)] if last else []
     return Span(tap.path, test, tap.first, until, marks), last

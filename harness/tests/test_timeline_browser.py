@@ -258,7 +258,7 @@ def test_families_can_be_hidden(page: WebDriver) -> None:
 def test_by_order_shows_the_same_rows_evenly(page: WebDriver) -> None:
     click(page, 26)
     press(page, "axis")
-    assert by_id(page, "axis").text == "by order"
+    assert by_id(page, "axis").text == "axis: order"
     click(page, 26)
     assert chosen(page) == 26
 

@@ -7,6 +7,7 @@ import base64
 import gzip
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,7 +22,10 @@ from harness.plugin.tapping import Watch
 from harness.tap import Recording, Tap
 from harness.tests.tap_files import Writer
 from harness.tests.timeline_story import RD, Story, story
+from harness.tests.trace_format import faults_of_trace
 from harness.timeline import Mark, find, rows, violation_marks, write_page, write_trace
+
+BROKEN = Mark(26, "violation", "some-rule", "why")
 
 
 def recorded(folder: Path, writer: Writer | None = None) -> Path:
@@ -126,6 +130,7 @@ def test_a_perfetto_trace_has_tracks_slices_and_marks(tmp_path: Path) -> None:
         count = write_trace(rows(Recording(recorded(tmp_path))), file, 1000, marks)
     events = json.loads(path.read_text())["traceEvents"]
     assert len(events) == count
+    assert faults_of_trace(path.read_text()) == []
     names = {(e["pid"], e["tid"]): e["args"]["name"] for e in events if e["ph"] == "M" and e["tid"]}
     assert "realm 1 REC 0" in names.values()
     [call] = [e for e in events if e["name"] == "RSI_HOST_CALL"]
@@ -136,28 +141,32 @@ def test_a_perfetto_trace_has_tracks_slices_and_marks(tmp_path: Path) -> None:
     assert instants == ["violation: rule", "3 records lost"]
 
 
-def failed_test(run: Path, tap: Path, first: int, until: int, last_seq: int) -> Path:
+def failed_test(
+    run: Path, tap: Path, first: int, until: int, last_seq: int, broken: Sequence[Mark] = ()
+) -> Path:
     folder = run / "some-test"
     folder.mkdir()
-    where = {"file": str(tap), "first_record": first, "records": until - first}
-    failure = {"test": "t.py::t", "error": "it broke\nbadly", "stack": "embedded"}
-    failure |= {"recording": where | {"last_seq": last_seq}}  # type: ignore[dict-item]
+    where: dict[str, Any] = {"file": str(tap), "first_record": first, "records": until - first}
+    failure: dict[str, Any] = {"test": "t.py::t", "error": "it broke\nbadly", "stack": "embedded"}
+    where |= {"last_seq": last_seq, "violations": [mark.as_json() for mark in broken]}
+    failure |= {"recording": where}
     (folder / "failure.json").write_text(json.dumps(failure))
     return folder
 
 
 def test_a_run_has_its_machines_and_the_place_of_the_first_failure(tmp_path: Path) -> None:
     tap = recorded(tmp_path / "machines" / "main" / "boot-1")
-    failed_test(tmp_path, tap, 20, 40, 41)
+    failed_test(tmp_path, tap, 20, 40, 41, [BROKEN])
     [span] = find(tmp_path)
     assert span.title == "machines/main/boot-1/calls.tap"
-    assert span.marks == [Mark(41, "failed test", "t.py::t", "it broke")]
+    assert span.marks == [BROKEN, Mark(41, "failed test", "t.py::t", "it broke")]
     assert len(list(span)) == len(list(Recording(tap)))
 
 
 def test_a_failed_test_has_its_part_of_the_recording(tmp_path: Path) -> None:
     tap = recorded(tmp_path / "machines" / "main" / "boot-1")
-    [span] = find(failed_test(tmp_path, tap, 8, 22, 41))
+    [span] = find(failed_test(tmp_path, tap, 8, 22, 41, [BROKEN]))
+    assert span.marks[0] == BROKEN
     # Record 8 is memory of an event before the test's part.
     assert [event.seq for event in span] == [11, 12, 13, 14, 15, 16, 18, 19, 20]
     assert (span.title, span.facts) == ("t.py::t", {"stack": "embedded"})
@@ -185,7 +194,9 @@ def trace(capsys: pytest.CaptureFixture[str], *words: object) -> list[str]:
 
 def test_trace_prints_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = trace(capsys, recorded(tmp_path))
-    assert lines[0].split() == ["#", "seconds", "cpu", "duration", "call"]
+    assert lines[0].split() == ["#", "seconds", "cpu", "duration", "realm", "call"]
+    [about] = [line for line in lines if "RMI_RTT_READ_ENTRY(" in line]
+    assert about.split()[:6] == ["23", "0.000023", "0", "2", "us", "1"]
     assert len(lines) == 1 + 19 + 1
     only = trace(capsys, tmp_path, "--only", "RSI", "--only", "PSCI_*", "--realm", "1")
     assert [line.split(": ")[1].split("(")[0] for line in only[1:3]] == [
@@ -236,24 +247,28 @@ def test_a_failed_test_keeps_its_timeline(tmp_path: Path) -> None:
     tap = Tap(path)
     writer.rmi("RMI_FEATURES", 0)
     writer.write(path)
-    running = cast("Running", SimpleNamespace(watch=Watch(tap, None)))
+    broken = SimpleNamespace(rule="some-rule", first=4, explanation="why")
+    trial = SimpleNamespace(found=lambda: [broken])
+    running = cast("Running", SimpleNamespace(watch=Watch(tap, None), trial=trial))
     facts = timeline_facts(tmp_path, running, "t.py::t", "it broke\nbadly", 12)
     assert facts["recording"] == {
-        "file": str(path), "first_record": 3, "records": 3, "last_seq": 6
+        "file": str(path), "first_record": 3, "records": 3, "last_seq": 6,
+        "violations": [{"seq": 4, "kind": "violation", "title": "some-rule", "text": "why"}],
     }  # fmt: skip
     [call] = cast("list[str]", facts["last_calls"])
     assert "RMI_FEATURES(index=0x0) → RMI_SUCCESS" in call
     lines = (tmp_path / "timeline.jsonl").read_text().splitlines()
     assert [json.loads(line)["seq"] for line in lines] == [4, 5]
     columns = unpacked(payload(tmp_path / "timeline.html")["columns"])
-    assert columns["marks"][0] == {
+    assert columns["marks"][0]["title"] == "some-rule"
+    assert columns["marks"][1] == {
         "seq": 6, "kind": "failed test", "title": "t.py::t", "text": "it broke"
     }  # fmt: skip
 
 
 def test_a_report_survives_a_recording_that_is_gone(tmp_path: Path) -> None:
     path = Writer().write(tmp_path / "x.tap")
-    running = cast("Running", SimpleNamespace(watch=Watch(Tap(path), None)))
+    running = cast("Running", SimpleNamespace(watch=Watch(Tap(path), None), trial=None))
     path.unlink()
     [(name, text)] = timeline_facts(tmp_path, running, "t", "", 12).items()
     assert name == "timeline"

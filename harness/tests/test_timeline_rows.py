@@ -135,9 +135,9 @@ def test_a_return_whose_call_is_not_here_is_a_row(tmp_path: Path) -> None:
 def test_lines_are_indented_by_who_calls(tmp_path: Path) -> None:
     path = story().write(tmp_path / "x.tap")
     shown = [line(row, 1000) for row in rows(Recording(path))]
-    assert shown[0] == "      1     0.000000   0             RMM_BOOT_COMPLETE(code=SUCCESS)"
-    assert shown[1].startswith("      2     0.000001   0     4 us  RMI_REALM_CREATE(rd=")
-    assert any("  10 us      realm 1 REC 0: RSI_HOST_CALL(" in text for text in shown)
+    assert shown[0] == f"      1     0.000000   0 {'':14}    RMM_BOOT_COMPLETE(code=SUCCESS)"
+    assert shown[1].startswith("      2     0.000001   0     4 us     1  RMI_REALM_CREATE(rd=")
+    assert any("  10 us     1      realm 1 REC 0: RSI_HOST_CALL(" in text for text in shown)
     assert last_lines(Recording(path), 3)[0].endswith("!! 3 records were lost here")
 
 

@@ -4,7 +4,7 @@
 from harness.timeline.callers import Caller, Realm, Rec
 from harness.timeline.choose import Choice, realm_number
 from harness.timeline.find import RECORDING, Span, find
-from harness.timeline.marks import Mark, Violation, violation_marks
+from harness.timeline.marks import FAILED, VIOLATION, Mark, Violation, violation_marks
 from harness.timeline.page import MOST_ROWS, write_page
 from harness.timeline.perfetto import write_trace
 from harness.timeline.rows import Row, rows
@@ -12,9 +12,11 @@ from harness.timeline.text import HEADING, last_lines, line
 from harness.timeline.values import as_json
 
 __all__ = [
+    "FAILED",
     "HEADING",
     "MOST_ROWS",
     "RECORDING",
+    "VIOLATION",
     "Caller",
     "Choice",
     "Mark",

@@ -12,7 +12,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.tap import Assembler, Event, Recording, TapFile
 from harness.tap.layout import Header, Line
-from harness.timeline.marks import Mark
+from harness.timeline.marks import FAILED, Mark
 
 RECORDING = "recording"
 """Key of ``failure.json``: which part of which file belongs to the test."""
@@ -73,11 +73,19 @@ def find(path: Path) -> list[Span]:
 
 def _whole(file: Path, title: str, failures: list[dict[str, Any]] | None = None) -> Span:
     marks = [
-        Mark(where["last_seq"], "failed test", str(failure.get("test")), _reason(failure))
+        mark
         for failure in failures or []
         if (where := failure.get(RECORDING)) and Path(where["file"]).resolve() == file.resolve()
+        for mark in _marks(failure)
     ]
     return Span(file, title, marks=sorted(marks, key=lambda mark: mark.seq))
+
+
+def _marks(failure: dict[str, Any]) -> list[Mark]:
+    """What ``failure.json`` says of a test that was recorded: rules broken, and its end."""
+    where = failure[RECORDING]
+    found = [Mark(**mark) for mark in where.get("violations", [])]
+    return [*found, Mark(where["last_seq"], FAILED, str(failure.get("test")), _reason(failure))]
 
 
 def _of_test(failure: dict[str, Any]) -> Span | None:
@@ -87,10 +95,9 @@ def _of_test(failure: dict[str, Any]) -> Span | None:
     facts: dict[str, str] = {
         key: str(failure[key]) for key in ("stack", "verdict", "phase") if key in failure
     }
-    mark = Mark(where["last_seq"], "failed test", str(failure.get("test")), _reason(failure))
     until = where["first_record"] + where["records"]
     title = str(failure.get("test"))
-    return Span(Path(where["file"]), title, where["first_record"], until, [mark], facts)
+    return Span(Path(where["file"]), title, where["first_record"], until, _marks(failure), facts)
 
 
 def _failure(folder: Path) -> dict[str, Any] | None:

@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
+Kind = Literal["violation", "failed test"]
+VIOLATION: Kind = "violation"
+FAILED: Kind = "failed test"
+
 
 class Violation(Protocol):
     """What a rule says of events that break it (``harness.tap.rules.Violation``)."""
@@ -29,7 +33,7 @@ class Mark:
     """Something about the call that the event ``seq`` belongs to."""
 
     seq: int
-    kind: Literal["violation", "failed test"]
+    kind: Kind
     title: str
     text: str = ""
 
@@ -40,5 +44,5 @@ class Mark:
 
 def violation_marks(violations: Iterable[Violation]) -> list[Mark]:
     """Marks of what rules found, in the order of the recording."""
-    marks = [Mark(found.first, "violation", found.rule, found.explanation) for found in violations]
+    marks = [Mark(found.first, VIOLATION, found.rule, found.explanation) for found in violations]
     return sorted(marks, key=lambda mark: mark.seq)

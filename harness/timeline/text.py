@@ -60,21 +60,27 @@ def row_text(row: Row) -> str:
 
 
 def line(row: Row, start_ns: int = 0) -> str:
-    """Number, seconds since ``start_ns``, PE, duration, then the call, indented by who makes it."""
+    """Number, seconds since ``start_ns``, PE, duration, realm, then the call.
+
+    The call is indented by who makes it: a host, the RMM, a REC. The realm's number is also
+    there where the host's call is about a realm; ``?`` is one whose creation was not seen.
+    """
     if isinstance(row.event, Lost):
-        return f"{row.seq:>7} {'':>12} {'':>3} {'':>8}  !! {row_text(row)}"
+        return f"{row.seq:>7} {'':>12} {'':>3} {'':>8} {'':>5}  !! {row_text(row)}"
     assert row.caller is not None
     rec = row.caller.rec
     depth = 2 if rec else 1 if row.caller.is_rmm else 0
     who = f"{rec}: " if rec else ""
+    realm = (row.realm.number or "?") if row.realm else ""
     seconds = (row.time_ns - start_ns) / 1e9
+    took = duration(row.duration_ns)
     return (
-        f"{row.seq:>7} {seconds:>12.6f} {row.event.cpu:>3} {duration(row.duration_ns):>8}  "
+        f"{row.seq:>7} {seconds:>12.6f} {row.event.cpu:>3} {took:>8} {realm:>5}  "
         f"{_INDENT * depth}{who}{row_text(row)}"
     )
 
 
-HEADING = f"{'#':>7} {'seconds':>12} {'cpu':>3} {'duration':>8}  call"
+HEADING = f"{'#':>7} {'seconds':>12} {'cpu':>3} {'duration':>8} {'realm':>5}  call"
 """What the columns of :func:`line` are."""
 
 

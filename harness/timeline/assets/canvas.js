@@ -16,7 +16,7 @@ class Painter {
   readColors() {
     const style = getComputedStyle(document.documentElement);
     const names = ["panel", "ink", "quiet", "line", "band", "stripe", "RMI", "RSI", "PSCI", "RMM", "other", "failed",
-      "mark", "hit", "chosen", "accent", "paper"];
+      "mark", "hit", "chosen", "accent", "paper", "exit", "caption"];
     this.colors = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
   }
 
@@ -58,7 +58,7 @@ class Painter {
   }
 
   band(lane, y, width) {
-    const c = this.context;
+    const { context: c, scene } = this;
     c.fillStyle = this.colors.line;
     c.globalAlpha = 0.6;
     c.fillRect(0, Math.round(y + LANE) - 1, width, 1);
@@ -68,6 +68,17 @@ class Painter {
     c.fillStyle = this.colors.band;
     for (const { left, right } of bars.single) c.fillRect(left, y + 1, right - left, LANE - 3);
     for (const { left } of bars.columns.values()) c.fillRect(left, y + 1, COLUMN, LANE - 3);
+    for (const { right, row } of bars.single) if (right - 2 > scene.gutter) this.exit(row, right, y);
+  }
+
+  // Where a REC is left: an edge, and the reason behind it where nothing follows at once.
+  exit(row, right, y) {
+    const { context: c, colors, scene, model } = this;
+    c.fillStyle = colors.exit;
+    c.fillRect(right - 2, y + 1, 2, LANE - 3);
+    const rows = model.bands[model.laneInto.get(row)], next = rows[model.lowerBound(rows, model.from[row]) + 1];
+    const room = Math.min(scene.width, next === undefined ? Infinity : scene.x(model.from[next])) - right;
+    if (room > 76) this.write(c, model.exitOf(row), right + 5, y + LANE / 2, right + room, colors.exit);
   }
 
   lane(lane, y) {
@@ -115,10 +126,11 @@ class Painter {
     const from = Math.max(left, scene.gutter) + 4, room = Math.min(right, scene.width) - from - 4;
     if (room < 30) return;
     const name = this.model.names[this.model.name[row]].replace(/^(RMI|RSI|PSCI|RMM)_/, "");
+    const exit = this.model.exitOf(row), text = exit ? `${name} → ${exit}` : name;
     const most = Math.floor(room / 7.4);
     c.font = "11px system-ui, sans-serif";
-    c.fillStyle = "#fff";
-    c.fillText(name.length > most ? `${name.slice(0, Math.max(1, most - 1))}…` : name, from, top + BAR / 2 + 0.5);
+    c.fillStyle = this.colors.caption;
+    c.fillText(text.length > most ? `${text.slice(0, Math.max(1, most - 1))}…` : text, from, top + BAR / 2 + 0.5);
     c.font = "12px system-ui, sans-serif";
   }
 
@@ -129,10 +141,15 @@ class Painter {
     c.fillStyle = colors.line;
     c.fillRect(0, Math.round(y + LANE) - 1, scene.gutter, 1);
     c.fillRect(scene.gutter - 1, y, 1, LANE);
-    c.fillStyle = colors.ink;
-    let text = this.model.lanes[lane].label;
-    while (text.length > 4 && c.measureText(text).width > scene.gutter - 14) text = `${text.slice(0, -2)}…`;
-    c.fillText(text, 8, y + LANE / 2);
+    this.write(c, this.model.lanes[lane].label, 8, y + LANE / 2, scene.gutter, colors.ink);
+  }
+
+  write(c, text, x, y, room, color = this.colors.quiet) {
+    c.font = "12px system-ui, sans-serif";
+    c.textBaseline = "middle";
+    c.fillStyle = color;
+    while (text.length > 4 && c.measureText(text).width > room - x - 6) text = `${text.slice(0, -2)}…`;
+    c.fillText(text, x, y);
   }
 
   axis(width) {
@@ -191,10 +208,13 @@ class Painter {
   drawOverview() {
     const { scene, colors, model } = this, width = scene.width, height = 38;
     const c = this.prepare(this.overview, width, height);
-    this.density ??= new Density(model, width);
-    if (this.density.width !== width || this.density.byTime !== model.byTime) this.density = new Density(model, width);
+    const { gutter, plot } = scene;
+    if (this.density?.width !== plot || this.density.byTime !== model.byTime) this.density = new Density(model, plot);
+    c.translate(gutter, 0);
     this.density.draw(c, colors, height);
-    const x = (place) => (place - model.first) / (model.last - model.first) * width;
+    c.translate(-gutter, 0);
+    this.write(c, "all calls", 8, height / 2, gutter);
+    const x = (place) => gutter + (place - model.first) / (model.last - model.first) * plot;
     c.fillStyle = colors.hit;
     for (const row of model.hits) c.fillRect(x(model.from[row]), height - 5, 1.5, 5);
     c.fillStyle = colors.mark;
@@ -202,7 +222,7 @@ class Painter {
     const left = x(scene.a), right = Math.max(left + 4, x(scene.b));
     c.fillStyle = colors.paper;
     c.globalAlpha = 0.6;
-    c.fillRect(0, 0, left, height);
+    c.fillRect(gutter, 0, left - gutter, height);
     c.fillRect(right, 0, width, height);
     c.globalAlpha = 1;
     c.strokeStyle = colors.accent;

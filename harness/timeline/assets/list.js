@@ -48,8 +48,12 @@ class List {
     item.classList.toggle("chosen", row === this.chosen);
     const number = element("span", String(model.seq[row]).padStart(7), "number");
     const when = element("span", `${(model.time[row] / 1e9).toFixed(6).padStart(12)}  `, "when");
-    const what = element("span", this.indent(row) + model.text[row], model.flags[row] & FAILED ? "failed" : "");
-    item.append(number, when, document.createElement("i"), what);
+    const { call, entry, answer, exit } = splitText(model.text[row]);
+    item.append(number, when, document.createElement("i"), this.indent(row) + call, element("span", entry, "entry"),
+      element("span", answer, model.flags[row] & FAILED ? "failed" : ""), element("span", exit, "exit"));
+    item.id = `row-${row}`;
+    item.role = "option";
+    item.ariaSelected = row === this.chosen;
     return item;
   }
 
@@ -72,6 +76,7 @@ class List {
 
   reveal(row) {
     this.chosen = row;
+    this.box.setAttribute("aria-activedescendant", `row-${row}`);
     const position = this.position(row), seen = Math.floor(this.box.clientHeight / ITEM);
     if (position <= this.first || position >= this.first + seen - 1) {
       const wanted = Math.max(0, position - Math.floor(seen / 2));

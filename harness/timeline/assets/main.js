@@ -66,13 +66,29 @@ class Page {
     this.by("facts").textContent = [`${model.count.toLocaleString("en")} calls`, ...facts].join(" · ");
     this.by("note").textContent = model.note;
     this.by("note").hidden = !model.note;
-    const button = this.by("mark"), first = model.marks[0];
-    if (!first || !model.count) return;
-    const more = model.marks.length > 1 ? ` (1 of ${model.marks.length})` : "";
-    button.textContent = `first ${first.kind}${more}`;
-    button.title = `${first.title}: ${first.text}`;
-    button.hidden = false;
-    button.onclick = () => this.choose(model.markRows[0]);
+    const button = this.by("mark");
+    this.nextMark = 0;
+    button.hidden = !model.marks.length || !model.count;
+    button.onclick = () => this.stepMark();
+    this.nameMark();
+  }
+
+  // The button says what it leads to: the first mark, then the next, and round.
+  nameMark() {
+    const { marks } = this.model, mark = marks[this.nextMark];
+    if (!mark) return;
+    const of = marks.length > 1 ? ` (${this.nextMark + 1} of ${marks.length})` : "";
+    this.by("mark").textContent = `${this.nextMark ? "next: " : "first "}${mark.kind}${of}`;
+    this.by("mark").title = `${mark.title}: ${mark.text}`;
+  }
+
+  stepMark() {
+    const { marks, markRows } = this.model;
+    if (!markRows.length) return;
+    const row = markRows[this.nextMark];
+    this.nextMark = (this.nextMark + 1) % marks.length;
+    this.nameMark();
+    this.choose(row);
   }
 
   families() {
@@ -114,6 +130,7 @@ class Page {
     let timer = 0;
     this.by("search").oninput = () => { clearTimeout(timer); timer = setTimeout(() => this.find(), 120); };
     this.by("search").onkeydown = (event) => {
+      if (event.key === "Escape") this.by("plot").focus();
       if (event.key !== "Enter") return;
       clearTimeout(timer);
       if (this.query !== this.by("search").value) this.find();
@@ -129,7 +146,12 @@ class Page {
         ArrowRight: () => this.walk(1), ArrowLeft: () => this.walk(-1),
         ArrowDown: () => this.walk(1), ArrowUp: () => this.walk(-1),
         n: () => this.step(1), p: () => this.step(-1), "/": () => this.by("search").focus(),
+        v: () => this.stepMark(), o: () => this.turn(),
       };
+      if (event.shiftKey) {
+        actions.ArrowRight = () => this.scene.pan(this.scene.plot / 4);
+        actions.ArrowLeft = () => this.scene.pan(-this.scene.plot / 4);
+      }
       if (!actions[event.key]) return;
       event.preventDefault();
       actions[event.key]();
@@ -147,7 +169,7 @@ class Page {
     }
     model.byTime = !model.byTime;
     model.layOut();
-    this.by("axis").textContent = model.byTime ? "by time" : "by order";
+    this.by("axis").textContent = model.byTime ? "axis: time" : "axis: order";
     if (all || !model.count) { scene.all(); return; }
     const size = scene.neighbourhood(this.chosen ?? row);
     scene.show(model.from[this.chosen ?? row] - size, model.from[this.chosen ?? row] + size);
@@ -214,7 +236,7 @@ class Page {
   drawNow() {
     const { scene } = this, box = this.by("lanes");
     const most = Math.max(3 * LANE + AXIS, innerHeight * 0.42), height = Math.min(most, Math.max(scene.height, 90));
-    box.style.height = `${height}px`;
+    box.style.height = `${height + 1}px`;
     this.by("spacer").style.height = `${Math.max(0, scene.height - height)}px`;
     scene.width = box.clientWidth;
     scene.scroll = Math.min(box.scrollTop, Math.max(0, scene.height - height));

@@ -3,6 +3,17 @@
 
 const FAILED = 1, ECHO = 2, OPEN = 4;
 
+// A call's line in parts: what is called, what a host brings into a REC, what came back, the exit.
+function splitText(text) {
+  const arrow = text.indexOf(" → "), call = arrow < 0 ? text : text.slice(0, arrow);
+  const answer = arrow < 0 ? "" : text.slice(arrow), exit = answer.search(/(through )?exit /);
+  const entry = call.endsWith("]") ? call.lastIndexOf(" [") : -1;
+  return {
+    call: entry < 0 ? call : call.slice(0, entry), entry: entry < 0 ? "" : call.slice(entry),
+    answer: exit < 0 ? answer : answer.slice(0, exit), exit: exit < 0 ? "" : answer.slice(exit),
+  };
+}
+
 async function unpack(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
@@ -32,6 +43,7 @@ class Model {
     for (let row = 0; row < this.count; row++) {
       if (this.lane[row] >= 0) this.laneRows[this.lane[row]].push(row);
     }
+    this.laneInto = new Map(this.into);
     for (const [row, lane] of this.into) this.bands[lane].push(row);
     this.sortedLanes = this.lanes.map((_, lane) => lane).sort((a, b) => this.compareLanes(a, b));
     this.layOut();
@@ -78,6 +90,11 @@ class Model {
   // The lanes that have something in a part of the axis.
   lanesIn(a, b) {
     return this.sortedLanes.filter((lane) => this.laneSpans[lane][0] <= b && this.laneSpans[lane][1] >= a);
+  }
+
+  // Why a REC was left; "" for all other calls.
+  exitOf(row) {
+    return this.laneInto.has(row) ? splitText(this.text[row]).exit.replace(/^exit /, "").split(" ")[0] : "";
   }
 
   // The row that an event belongs to: its call's, or where it would be.

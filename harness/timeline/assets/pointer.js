@@ -71,7 +71,7 @@ class Pointer {
 
   jump(event) {
     const { scene } = this, { model } = scene;
-    const place = model.first + event.offsetX / scene.width * (model.last - model.first);
+    const place = model.first + (event.offsetX - scene.gutter) / scene.plot * (model.last - model.first);
     const half = (scene.b - scene.a) / 2;
     scene.show(place - half, place + half);
   }

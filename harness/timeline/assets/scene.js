@@ -14,7 +14,7 @@ class Scene {
     this.lanes = model.lanesIn(this.a, this.b);
   }
 
-  get gutter() { return this.width < 600 ? 104 : 176; }
+  get gutter() { return this.width < 600 ? 126 : 176; }
   get plot() { return Math.max(50, this.width - this.gutter - 6); }
   get scale() { return this.plot / (this.b - this.a); }
   x(place) { return this.gutter + (place - this.a) * this.scale; }
@@ -32,10 +32,10 @@ class Scene {
   show(a, b) {
     const least = this.model.byTime ? 200 : 4;
     const whole = this.model.last - this.model.first;
-    const size = Math.min(whole, Math.max(least, b - a));
-    const middle = (a + b) / 2;
-    this.a = Math.min(Math.max(middle - size / 2, this.model.first), this.model.last - size);
-    this.b = this.a + size;
+    let size = Math.min(whole, Math.max(least, b - a));
+    if (size > whole * (1 - 1e-9)) size = whole;
+    this.a = Math.max(this.model.first, Math.min((a + b - size) / 2, this.model.last - size));
+    this.b = size === whole ? this.model.last : this.a + size;
     this.changed();
   }
 
