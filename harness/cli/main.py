@@ -29,6 +29,7 @@ COMMANDS = (
     "bench",
     "nightly",
     "mutants",
+    "bisect",
     "reference",
     "replay",
     "random",
