@@ -48,6 +48,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "launch": (*GROUND, *LEAVES, "alarms", "console", "shell", "tap", "transcript"),
     "bench": (*GROUND, *LEAVES, "host", "link", "machine", "realm", "rmi", "stack"),
     "mutants": (*GROUND, *LEAVES, "stack"),
+    "bisect": (*GROUND, *LEAVES, "artifacts", "machine", "results", "stack"),
     "capacity": (*GROUND, "stack"),
     "nightly": (*GROUND, "artifacts", "capacity", "coverage", "results", "stack"),
     "report": (*GROUND, "artifacts", "coverage", "nightly", "pages", "results"),
@@ -59,6 +60,7 @@ MAY: dict[str, tuple[str, ...]] = {
         *("timeline", "transcript"),
     ),
     "cli": (
+        *("bisect",),
         *("capacity", "nightly", "report", "results"),
         *(*GROUND, *LEAVES, "alarms", "artifacts", "bench", "console", "coverage", "launch"),
         *(
