@@ -41,11 +41,16 @@ class Terms:
 
 def terms_of(item: pytest.Item) -> Terms:
     """What a test's markers say. HarnessError for a rule that there is not."""
-    broken = choose(name for marker in item.iter_markers("violates") for name in marker.args)
+    broken = breaks(item)
     sides = ["rmm"]
     if any(item.get_closest_marker(name) for name in ("host_rules", "linux")):
         sides.append("host")
     return Terms(choose(sides) - broken, broken)
+
+
+def breaks(item: pytest.Item) -> frozenset[str]:
+    """The rules that a test breaks on purpose."""
+    return choose(name for marker in item.iter_markers("violates") for name in marker.args)
 
 
 class Trial:

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``--recordings DIR``: a machine for each test, and what the tap saw of it as a packed file."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.plugin.fixtures import RUNNING
+from harness.plugin.judging import breaks
+from harness.plugin.session import cca_session
+
+_LEAKS = "leaks"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option."""
+    parser.getgroup("cca").addoption(
+        "--recordings",
+        dest="cca_recordings",
+        type=Path,
+        metavar="DIR",
+        help="boot a machine for each test, and keep its recording as DIR/TEST.tap.gz",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A host that forgets granules is one whose recording ends before they are given back."""
+    try:
+        return (yield)
+    finally:
+        if _LEAKS in breaks(item):
+            _keep(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """Keep the recording, whatever became of the test."""
+    try:
+        return (yield)
+    finally:
+        if item.config.getoption("cca_recordings") and RUNNING in item.stash:
+            cca_session(item.config).keeper.retire()
+            if _LEAKS not in breaks(item):
+                _keep(item)
+
+
+def _keep(item: pytest.Item) -> None:
+    folder: Path | None = item.config.getoption("cca_recordings")
+    tap = item.stash[RUNNING].machine.tap_file if RUNNING in item.stash else None
+    if folder is None or tap is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{item.name.removeprefix('test_')}.tap.gz"
+    with tap.open("rb") as plain, gzip.GzipFile(target, "wb", mtime=0) as packed:
+        shutil.copyfileobj(plain, packed)
