@@ -7,13 +7,14 @@ of a stack: the booted host is asked, once a session, and the reason is its answ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 import pytest
 
 from harness.host.host import Host
-from harness.launch import RealmConfig
+from harness.launch import Launcher, RealmConfig
 from harness.launch.abilities import FOUND_OUT, HostAbilities
 from harness.launch.ask import ask_host
 from harness.launch.running import RunningRealm
@@ -74,11 +75,7 @@ def launch(host: Host, abilities: HostAbilities) -> Iterator[Launch]:
         if reason := abilities.lacks(launcher):
             pytest.skip(f"not on this host: {reason}")
         wanted = config or RealmConfig(**settings)  # type: ignore[arg-type]
-        chosen = abilities.launcher(launcher)
-        events = _events_from_now(host)
-        command = chosen.shown(wanted)
-        process = host.ssh.start(command, name=chosen.name, alarms=host.machine.alarms)
-        made.append(RunningRealm(chosen, wanted, process, events))
+        made.append(launched(host, abilities.launcher(launcher), wanted))
         return made[-1]
 
     yield start
@@ -86,8 +83,18 @@ def launch(host: Host, abilities: HostAbilities) -> Iterator[Launch]:
         realm.close()
 
 
-def _events_from_now(host: Host) -> Callable[[], Iterable[Event]] | None:
-    """What the tap sees from now on; None without a tap."""
-    if host.machine.tap_file is None:
-        return None
-    return Tap(host.machine.tap_file, host.machine.check).events
+def launched(
+    host: Host,
+    launcher: Launcher,
+    config: RealmConfig,
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> RunningRealm:
+    """Start a launcher's program on a host. Raises ``OptionRefused``, and what the shell does."""
+    words = [f"{name}={shlex.quote(value)}" for name, value in (environment or {}).items()]
+    command = " ".join([*words, launcher.shown(config)])
+    events: Callable[[], Iterable[Event]] | None = None
+    if host.machine.tap_file is not None:
+        events = Tap(host.machine.tap_file, host.machine.check).events
+    process = host.ssh.start(command, name=launcher.name)
+    return RunningRealm(launcher, config, process, events)
