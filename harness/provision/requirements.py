@@ -13,7 +13,10 @@ from pathlib import Path
 
 from harness.errors import ProvisionError
 
-INCLUDE_DIRS = ("/usr/include", "/usr/include/x86_64-linux-gnu", "/usr/include/aarch64-linux-gnu")
+INCLUDE_DIRS = (
+    *("/usr/include", "/usr/include/x86_64-linux-gnu", "/usr/include/aarch64-linux-gnu"),
+    "/usr",  # aarch64-linux-gnu/include: headers of the cross compiler's C library
+)
 QEMU_PROGRAM = "qemu-system-aarch64"
 QEMU_MIN_VERSION = (10, 0)
 VERSION_TIMEOUT_S = 10.0
@@ -43,6 +46,7 @@ REQUIREMENTS: Mapping[str, Requirement] = {
         Requirement("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
         Requirement("gcc", "gcc"),
         Requirement("stdio.h", "libc6-dev"),
+        Requirement("aarch64-linux-gnu/include/stdio.h", "libc6-dev-arm64-cross"),
         Requirement("make", "make"),
         Requirement("patch", "patch"),
         Requirement("xz", "xz-utils"),

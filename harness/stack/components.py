@@ -21,6 +21,7 @@ from harness.stack.spec import (
     DebianSource,
     DebianSourcePackage,
     InTreeSource,
+    KernelModuleSource,
     LocalSource,
     PrebuiltSource,
     RootfsSource,
@@ -85,6 +86,10 @@ def build_component(
             from harness.stack.kbuild import build_kernel
 
             return build_kernel(component, source, context)
+        case KernelModuleSource():
+            from harness.stack.kmodule import build_module
+
+            return build_module(component, source, context)
         case DebianSourcePackage():
             from harness.stack.debian_source import build_debian_source
 

@@ -30,6 +30,10 @@ from harness.stack.spec import Component, InTreeSource
 IN_TREE_NEEDS = (f"{CROSS_COMPILE}gcc", "make")
 HOST_COMPILER = "gcc"
 HOST_NEEDS = (HOST_COMPILER, "stdio.h", "make")
+PROGRAM_NEEDS = (*IN_TREE_NEEDS, "aarch64-linux-gnu/include/stdio.h")
+PROGRAMS = ("realm-run",)
+"""Components that are programs of a Linux host: they need a C library to link with."""
+
 FOR_THE_HOST = ("tap",)
 """Components that run on this machine, not on the one that boots."""
 
@@ -38,6 +42,8 @@ ATTEMPTS = 4
 
 def in_tree_needs(component: str) -> tuple[str, ...]:
     """Name what building a component from this checkout needs."""
+    if component in PROGRAMS:
+        return PROGRAM_NEEDS
     return HOST_NEEDS if component in FOR_THE_HOST else IN_TREE_NEEDS
 
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 from harness.stack.debian_packages import NEEDS as PACKAGE_NEEDS
 from harness.stack.debian_source import UNPACK_NEEDS
 from harness.stack.in_tree import in_tree_needs
+from harness.stack.kmodule import MODULE_NEEDS
 from harness.stack.spec import (
     Component,
     DebianPackages,
     DebianSource,
     DebianSourcePackage,
     InTreeSource,
+    KernelModuleSource,
     RootfsSource,
     Stack,
 )
@@ -34,6 +36,8 @@ def component_needs(component: Component) -> list[str]:
             return list(in_tree_needs(component.name))
         case DebianSourcePackage() as source:
             return [*UNPACK_NEEDS, *source.needs]
+        case KernelModuleSource():
+            return list(MODULE_NEEDS)
         case DebianPackages() | RootfsSource():
             return list(PACKAGE_NEEDS)
         case _:

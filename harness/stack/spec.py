@@ -90,6 +90,22 @@ class RootfsSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KernelModuleSource:
+    """A kernel module of this checkout, built against the kernel headers of Debian packages.
+
+    ``:native`` behind a package's name stands for the architecture of this machine.
+    """
+
+    KIND: ClassVar[str] = "kernel-module"
+    OUTPUTS_ARE_FILES: ClassVar[bool] = False
+    path: str
+    packages: tuple[str, ...]
+    suite: str
+    architecture: str = "arm64"
+    arch: str = "arm64"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSource:
     """A source tree of the user's, built in place with a shell command of the user's.
 
@@ -119,6 +135,7 @@ Source = (
     | RootfsSource
     | LocalSource
     | KbuildSource
+    | KernelModuleSource
     | PrebuiltSource
 )
 
@@ -126,7 +143,7 @@ SOURCES: Mapping[str, type[Source]] = {
     cls.KIND: cls
     for cls in (
         *(InTreeSource, DebianSource, DebianSourcePackage, DebianPackages, RootfsSource),
-        *(LocalSource, KbuildSource, PrebuiltSource),
+        *(LocalSource, KbuildSource, KernelModuleSource, PrebuiltSource),
     )
 }
 
@@ -141,7 +158,7 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "kernel": ("image", "elf", "map", "modules"),
     "headers": ("image",),
     "module": ("image",),
-    "realm-run": IMAGE_ELF,
+    "realm-run": ("image", "elf", "agent"),
     "rootfs": ("image",),
     "vmm": ("image", "elf"),
     "tap": ("image",),
