@@ -19,4 +19,5 @@ pytest_plugins = [
     "harness.plugin.flakes",
     "harness.plugin.budget",
     "harness.plugin.crashed",
+    "harness.plugin.recordings",
 ]
