@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from harness.errors import HarnessError
 from harness.oracle import script
 from harness.oracle.clean import tear_down
 from harness.oracle.dice import Dice, NoMoreDice
@@ -14,6 +16,7 @@ from harness.oracle.disagree import Disagreement
 from harness.oracle.duel import Duel
 from harness.oracle.ground import Ground
 from harness.oracle.scenes import Scenes
+from harness.oracle.steps import Step
 from harness.oracle.wander import Wanderer
 from harness.realm import NormalWorld
 
@@ -51,6 +54,18 @@ class Failure:
         return script.numbered(list(self.lines)) + "".join(f"# {line}\n" for line in told)
 
 
+class Parted(HarnessError):
+    """Model and machine differ; the message is the script that shows it."""
+
+    verdict = "assertion"
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(
+            f"model and machine part:\n{failure.text}", hint="cca replay plays such a script"
+        )
+        self.failure = failure
+
+
 class Game:
     """``boot`` gives a machine that is clean, ``retire`` ends it after a disagreement."""
 
@@ -58,19 +73,25 @@ class Game:
         self._boot = boot
         self._retire = retire
         self._arena: Arena | None = None
+        self.failure: Failure | None = None
+        """The last one."""
         self.steps = 0
         self.impossible = 0
         self.answers: Counter[str] = Counter()
 
+    def begin(self, scene: str) -> Match:
+        """Bring the machine to a scene; end the match before the next one begins."""
+        self._arena = self._arena or self._boot()
+        return Match(self, self._arena, scene)
+
     def walk(self, scene: str, data: bytes) -> Failure | None:
         """A random walk from a scene, with choices from ``data``, then tear-down."""
 
-        def steps(duel: Duel) -> None:
-            wanderer = Wanderer(duel.ground, Dice(data))
+        def steps(match: Match) -> None:
+            wanderer = Wanderer(match.duel.ground, Dice(data))
             try:
                 while True:
-                    if duel.play(wanderer.step(duel)) is None:
-                        self.impossible += 1
+                    match.play(wanderer.step(match.duel))
             except NoMoreDice:
                 pass
 
@@ -85,29 +106,69 @@ class Game:
                 f"a script begins with its scene, not with {first!r}", hint="e.g. `scene nothing`"
             )
 
-        def steps(duel: Duel) -> None:
+        def steps(match: Match) -> None:
             for line in lines:
-                duel.play(script.read(line, duel.ground))
+                match.play(script.read(line, match.duel.ground))
 
         return self._run(scene, steps)
 
-    def _run(self, scene: str, steps: Callable[[Duel], None]) -> Failure | None:
-        arena = self._arena = self._arena or self._boot()
-        duel = Duel(arena.world, arena.ground, arena.pes)
-        whole = False
-        count = 0
+    def lose(self, failure: Failure) -> None:
+        """The machine is of no use any more: the next match gets another one."""
+        self.failure = failure
+        self._arena = None
+        self._retire()
+
+    def _run(self, scene: str, steps: Callable[[Match], None]) -> Failure | None:
         try:
-            arena.scenes.enact(scene, duel)
-            steps(duel)
-            whole, count = True, len(duel.played)
-            tear_down(duel)
-        except Disagreement as why:
-            count = count if whole else len(duel.played)
-            self._arena = None
-            self._retire()
-            shown = [script.show(made, arena.ground) for made in duel.played[:count]]
-            return Failure((script.scene_line(scene), *shown), count + whole, why)
-        finally:
-            self.steps += count if whole else len(duel.played)
-            self.answers += duel.answers
+            match = self.begin(scene)
+            steps(match)
+            match.end()
+        except Parted as parted:
+            return parted.failure
         return None
+
+
+class Match:
+    """A script in the making. Parted as soon as model and machine differ, never again after."""
+
+    def __init__(self, game: Game, arena: Arena, scene: str) -> None:
+        self.duel = Duel(arena.world, arena.ground, arena.pes)
+        self.over = False
+        self._game = game
+        self._scene = scene
+        with self._judged():
+            arena.scenes.enact(scene, self.duel)
+
+    def play(self, made: Step) -> str | None:
+        """Do a step and compare; None if it is impossible (see Duel.play)."""
+        with self._judged():
+            came = self.duel.play(made)
+        self._game.impossible += came is None
+        return came
+
+    def end(self) -> None:
+        """Take everything apart again; nothing more can be played."""
+        played = len(self.duel.played)
+        with self._judged(played):
+            tear_down(self.duel)
+        self._count(played)
+
+    @contextmanager
+    def _judged(self, played: int | None = None) -> Iterator[None]:
+        """Make a failure of a disagreement; in the tear-down after ``played`` steps, if given."""
+        try:
+            yield
+        except Disagreement as why:
+            count = len(self.duel.played) if played is None else played
+            self._count(count)
+            ground = self.duel.ground
+            shown = [script.show(made, ground) for made in self.duel.played[:count]]
+            lines = (script.scene_line(self._scene), *shown)
+            failure = Failure(lines, count + (played is not None), why)
+            self._game.lose(failure)
+            raise Parted(failure) from why
+
+    def _count(self, played: int) -> None:
+        self.over = True
+        self._game.steps += played
+        self._game.answers += self.duel.answers

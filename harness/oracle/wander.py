@@ -57,7 +57,7 @@ _NO_FUNCTIONS = ("0xc4000149", "0xc40001ff", "0xc4000170", "0x84000150")
 
 
 class Wanderer:
-    """Makes up the next step for a duel."""
+    """Makes up the next step for a duel. Every method may raise NoMoreDice."""
 
     def __init__(self, ground: Ground, dice: Dice) -> None:
         self.dice = dice
@@ -67,18 +67,36 @@ class Wanderer:
         self.calls = HostCalls(ground, dice, self.places)
 
     def step(self, duel: Duel) -> Step:
-        """Something that the host may do, or have a realm do. Raises NoMoreDice."""
+        """Something that the host may do, or have a realm do."""
         dice = self.dice
         if duel.naps.on and dice.chance(8):
-            return Wake(dice.of(list(duel.naps.on)), irq=dice.chance(2))
-        pe = dice.of(duel.idle)
+            return self.wake(duel)
         kind = dice.number(64)
-        if kind >= 32 and (entered := self._enter_program(duel, pe)):
+        if kind >= 32 and (entered := self.deed(duel)):
             return entered
         if kind == 0:
-            return Peek(self.places.any_granule(duel.state), pe)
-        made = self._host(duel.state, pe)
-        return self._spoilt(made, duel.state) if dice.chance(5) else made
+            return self.peek(duel)
+        return self.spoilt_call(duel) if dice.chance(5) else self.call(duel)
+
+    def wake(self, duel: Duel) -> Wake:
+        """End one of the naps that there are."""
+        return Wake(self.dice.of(list(duel.naps.on)), irq=self.dice.chance(2))
+
+    def peek(self, duel: Duel) -> Peek:
+        """Read a granule of any state."""
+        return Peek(self.places.any_granule(duel.state), self.dice.of(duel.idle))
+
+    def call(self, duel: Duel) -> Issue:
+        """A call of the host: mostly what the state asks for."""
+        return self._host(duel.state, self.dice.of(duel.idle))
+
+    def spoilt_call(self, duel: Duel) -> Issue:
+        """The same with one argument replaced, or one that there is not."""
+        return self._spoilt(self.call(duel), duel.state)
+
+    def deed(self, duel: Duel) -> Issue | None:
+        """Enter a REC that can be entered and runs the program; None if there is none."""
+        return self._enter_program(duel, self.dice.of(duel.idle))
 
     def _host(self, state: State, pe: int) -> Issue:
         """Mostly what the state asks for."""
