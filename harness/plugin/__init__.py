@@ -11,6 +11,7 @@ pytest_plugins = [
     "harness.plugin.launching",
     "harness.plugin.prepared",
     "harness.plugin.recipes",
+    "harness.plugin.games",
     "harness.plugin.scenarios",
     "harness.plugin.report",
     "harness.plugin.outcomes",

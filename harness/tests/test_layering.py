@@ -56,7 +56,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "plugin": (
         *("capacity", "lab", "results"),
         *(*GROUND, *LEAVES, "alarms", "artifacts", "console", "coverage", "host", "launch"),
-        *("link", "machine", "model", "realm", "replay", "rmi", "shell", "stack", "tap"),
+        *("link", "machine", "model", "oracle", "realm", "replay", "rmi", "shell", "stack", "tap"),
         *("timeline", "transcript"),
     ),
     "cli": (
