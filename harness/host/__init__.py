@@ -3,5 +3,6 @@
 
 from harness.host.host import Host, HostKeys
 from harness.host.kernel_log import Level, LogLine, parse_log
+from harness.host.snapshot import SnapshotHosts
 
-__all__ = ["Host", "HostKeys", "Level", "LogLine", "parse_log"]
+__all__ = ["Host", "HostKeys", "Level", "LogLine", "SnapshotHosts", "parse_log"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import re
+import secrets
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,6 +32,7 @@ _FORWARDED = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s")
 
 _WELCOME = """\
 date -s @{now} >/dev/null
+echo {seed} > /dev/urandom
 mkdir -p /root/.ssh
 echo {authorised} > /root/.ssh/authorized_keys
 chmod 700 /root/.ssh
@@ -103,10 +105,14 @@ class Host:
             ) from problem
 
     def welcome(self) -> None:
-        """Give the host the time of day, this run's keys, and start its SSH server."""
+        """Give the host the time of day and this run's keys, start its SSH server.
+
+        Its random numbers get a seed: all hosts of one snapshot would draw the same.
+        """
         host_key = base64.b64encode(self.keys.host.dropbear).decode()
         script = _WELCOME.format(
             now=int(time.time()),
+            seed=secrets.token_hex(32),
             authorised=f"'{self.keys.client.public_line}'",
             host_key=host_key,
         )

@@ -21,13 +21,13 @@ from functools import cached_property
 import pytest
 
 from harness.errors import HarnessError, StackError
-from harness.host import Host, HostKeys, Level
+from harness.host import Host, HostKeys, Level, SnapshotHosts
 from harness.machine import TapPlugin
 from harness.plugin.fixtures import FAILED
 from harness.plugin.judging import Trial, terms_of
 from harness.plugin.session import CcaSession, cca_session
 from harness.plugin.tapping import choose_tap
-from harness.stack import BuiltStack, Progress, Stack, build_stack, load_stack
+from harness.stack import BuiltStack, Cache, Progress, Stack, build_stack, load_stack
 from harness.stack.overrides import split_override
 from harness.tap import Tap
 
@@ -78,11 +78,16 @@ class HostSession:
         """The plugin that records SMCs, or None and why there is none."""
         return choose_tap(self.cca.config, self.stack, self.built)
 
-    def boot(self) -> Host:
-        """Boot a clean host."""
+    @cached_property
+    def hosts(self) -> SnapshotHosts:
+        """What starts hosts, from a snapshot where there is one."""
+        folder = Cache().root / "hosts"
+        return SnapshotHosts(self.built, folder, tap=self.tap[0], note=self.notes.append)
+
+    def start(self) -> Host:
+        """Start a clean host."""
         worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        folder = self.cca.run.path / "machines" / worker
-        return Host.boot(self.built, folder, tap=self.tap[0], keys=self.keys)
+        return self.hosts.start(self.cca.run.path / "machines" / worker, self.keys)
 
 
 def _fits(override: str, stack: Stack) -> bool:
@@ -141,7 +146,7 @@ def cca_hosted(request: pytest.FixtureRequest, host_stack: BuiltStack) -> Iterat
     """A host of the test's own; afterwards its log and its calls are looked at."""
     session = host_session(request.config)
     terms = terms_of(request.node)
-    host = session.boot()
+    host = session.start()
     try:
         hosted = _watched(host, host_stack, request)
         if hosted.trial is not None:
