@@ -14,10 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cli.main import add_stack_arguments, guarded
+from harness.errors import StackError
+from harness.stack import Stack
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 _OWN_WORKERS = ("-n", "--numprocesses", "--pdb", "--trace", "--collect-only", "--co", "no:xdist")
-_INPUTS = ("--stack", "--set")
+_INPUTS = ("--stack", "--set", "--linux-stack")
 _OUTPUTS = ("--runs", "--junitxml", "--junit-xml")
 _VALUE_OPTIONS = (*_INPUTS, *_OUTPUTS, "--link")
 
@@ -47,15 +49,30 @@ def prepare(words: Sequence[str]) -> int:
 
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     add_stack_arguments(parser)
+    parser.add_argument("--linux-stack", default=None)
     args, _ = parser.parse_known_args(words)
     if {"-h", "--help", "--version"} & set(words):
         return 0
     stack = load_stack(args.stack, args.overrides)
     cache = Cache()
     with make_progress() as progress:
-        install_missing(stack_needs(stack), cache.root / "apt", progress)
-        build_stack(stack, cache, progress)
+        for needed in (stack, *_beside(stack, args)):
+            install_missing(stack_needs(needed), cache.root / "apt", progress)
+            build_stack(needed, cache, progress)
     return 0
+
+
+def _beside(stack: Stack, args: argparse.Namespace) -> list[Stack]:
+    """The stack of Linux hosts, where that is another one."""
+    from harness.stack.companion import host_stack
+
+    try:
+        hosts = host_stack(stack, args.stack, args.overrides, args.linux_stack)
+    except StackError:
+        if args.linux_stack is not None:
+            raise
+        return []
+    return [] if hosts is stack else [hosts]
 
 
 def pytest_command(words: Sequence[str], default_path: str) -> list[str]:

@@ -27,12 +27,10 @@ from harness.plugin.fixtures import FAILED
 from harness.plugin.judging import Trial, terms_of
 from harness.plugin.session import CcaSession, cca_session
 from harness.plugin.tapping import choose_tap
-from harness.stack import BuiltStack, Cache, Progress, Stack, build_stack, load_stack
-from harness.stack.overrides import split_override
+from harness.stack import BuiltStack, Cache, Progress, Stack, build_stack
+from harness.stack.companion import DEFAULT_STACK, host_stack
 from harness.tap import Tap
 
-DEFAULT_STACK = "embedded-linux"
-_BASE_STACK = "embedded"
 _SHOWN = 20
 _COMPLAINTS = ("WARNING: ", "BUG: ", "kernel BUG at", "Oops", "Call trace:", "Unable to handle")
 
@@ -54,17 +52,9 @@ class HostSession:
     @cached_property
     def stack(self) -> Stack:
         """The stack of hosts. Raises ``StackError`` where there is none."""
-        chosen: str | None = self.cca.config.getoption("cca_linux_stack")
-        if chosen is None and "kernel" in self.cca.stack.components:
-            return self.cca.stack
-        if chosen is None and self.cca.stack_name != _BASE_STACK:
-            raise StackError(
-                f"stack {self.cca.stack.name} has no kernel", hint="--linux-stack NAME|FILE"
-            )
-        name = chosen or DEFAULT_STACK
-        plain = load_stack(name)
-        fitting = [text for text in self.cca.overrides if _fits(text, plain)]
-        return load_stack(name, fitting)
+        cca = self.cca
+        chosen: str | None = cca.config.getoption("cca_linux_stack")
+        return host_stack(cca.stack, cca.stack_name, cca.overrides, chosen)
 
     @cached_property
     def built(self) -> BuiltStack:
@@ -90,12 +80,6 @@ class HostSession:
         return self.hosts.start(self.cca.run.path / "machines" / worker, self.keys)
 
 
-def _fits(override: str, stack: Stack) -> bool:
-    """A setting of the session's stack that is one of this stack, too."""
-    component = split_override(override)[0]
-    return component in stack.components or component == "machine"
-
-
 @dataclass(slots=True)
 class Hosted:
     """A test's host with what watches it."""
@@ -117,7 +101,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         dest="cca_linux_stack",
         default=None,
         metavar="NAME|FILE",
-        help=f"stack of Linux hosts (default: --stack, or {DEFAULT_STACK} beside {_BASE_STACK})",
+        help=f"stack of Linux hosts (default: --stack if it has a kernel, else {DEFAULT_STACK})",
     )
 
 
@@ -128,8 +112,8 @@ def host_session(config: pytest.Config) -> HostSession:
     return config.stash[_SESSION]
 
 
-@pytest.fixture(scope="session")
-def host_stack(request: pytest.FixtureRequest) -> BuiltStack:
+@pytest.fixture(scope="session", name="host_stack")
+def cca_host_stack(request: pytest.FixtureRequest) -> BuiltStack:
     """The built stack of Linux hosts; without one all that needs it is skipped."""
     session = host_session(request.config)
     try:
