@@ -7,6 +7,7 @@ own, which git knows as long as the bisection runs.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,9 @@ from harness.bisect.errors import BisectError
 from harness.bisect.series import Revision
 
 _GIT_S = 600.0
+_OTHERS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+"""Set inside of a hook of git: they would point to another repository."""
+
 _FORMAT = "%H%n%h %s"
 
 
@@ -32,6 +36,7 @@ def _run(folder: Path, words: Sequence[str]) -> subprocess.CompletedProcess[str]
     try:
         return subprocess.run(
             ["git", "-C", str(folder), *words],
+            env={name: value for name, value in os.environ.items() if name not in _OTHERS},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
