@@ -51,7 +51,8 @@ class RealmConfig:
 
     ``page_size_bytes`` is that of the pages behind the realm's memory. ``shared_bytes`` is
     memory that the realm shares with the host: bounce buffers of a Linux realm.
-    ``sve_vl_bits`` 0 turns SVE off. Raises ``RealmConfigError``.
+    ``sve_vl_bits`` 0 turns SVE off. ``script`` are commands for the realm payload, ``extra``
+    words of the launcher's own, put at the end as they are. Raises ``RealmConfigError``.
     """
 
     kernel: str | None = None
@@ -71,7 +72,9 @@ class RealmConfig:
     disk: str | None = None
     network: NetworkKind = NetworkKind.NONE
     shared_bytes: int | None = None
+    script: str = ""
     trace: bool = False
+    extra: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _require(self.recs >= 1, "recs", self.recs, "at least 1")

@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 
 from harness.launch.config import MIB, SWIOTLB_SLOT_BYTES, ConsoleKind, RealmConfig
 from harness.launch.uapi import Uapi
-from harness.launch.words import Expression, Launcher, Piece, Refusal, Row, flag
+from harness.launch.words import (
+    EXTRA,
+    NO_PAYLOAD,
+    Expression,
+    Launcher,
+    Piece,
+    Refusal,
+    Row,
+    flag,
+)
 
 PROGRAM = "lkvm"
 CONSOLES: Mapping[ConsoleKind, str] = {ConsoleKind.SERIAL: "ttyS0", ConsoleKind.VIRTIO: "hvc0"}
@@ -62,6 +71,8 @@ def _rows(uapi: Uapi) -> dict[str, Row]:
         "disk": Expression("`-d FILE`", lambda c: flag("-d", c.disk) if c.disk else ()),
         "network": Expression("`--network mode=none\\|user`", _network),
         "shared_bytes": Expression("`swiotlb=` in `-p`", lambda _: ()),
+        "script": NO_PAYLOAD,
+        "extra": EXTRA,
         "trace": Expression(
             "`--loglevel debug`", lambda c: flag("--loglevel", "debug") if c.trace else ()
         ),

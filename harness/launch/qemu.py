@@ -9,7 +9,17 @@ from collections.abc import Mapping, Sequence
 from harness.launch.config import MIB, RPV_MAX_BYTES, ConsoleKind, NetworkKind, RealmConfig
 from harness.launch.kvmtool import kernel_arguments
 from harness.launch.uapi import Uapi
-from harness.launch.words import Expression, Launcher, Piece, Refusal, Row, flag, joined
+from harness.launch.words import (
+    EXTRA,
+    NO_PAYLOAD,
+    Expression,
+    Launcher,
+    Piece,
+    Refusal,
+    Row,
+    flag,
+    joined,
+)
 from harness.types import GRANULE_BYTES
 
 PROGRAM = "qemu-system-aarch64"
@@ -97,6 +107,8 @@ def _rows() -> dict[str, Row]:
         "disk": Expression("`-drive …`, `-device virtio-blk-pci,…`", _disk),
         "network": Expression("`-nic none`, `-nic user,model=virtio-net-pci`", _network),
         "shared_bytes": Expression("`swiotlb=` in `-append`", lambda _: ()),
+        "script": NO_PAYLOAD,
+        "extra": EXTRA,
         "trace": Expression(
             "`-d guest_errors,unimp`", lambda c: flag("-d", "guest_errors,unimp") if c.trace else ()
         ),

@@ -24,13 +24,15 @@ TESTED_BY: Mapping[str, str] = {
     "pmu_counters": "test_option_is_expressed",
     "breakpoints": "test_option_is_expressed",
     "watchpoints": "test_option_is_expressed",
-    "hash_algorithm": "test_option_is_expressed",
-    "rpv": "test_option_is_expressed",
+    "hash_algorithm": "test_realm_is_measured_as_was_asked_for",
+    "rpv": "test_realm_is_measured_as_was_asked_for",
     "console": "test_option_is_expressed",
     "disk": "test_option_is_expressed",
     "network": "test_option_is_expressed",
     "shared_bytes": "test_option_is_expressed",
-    "trace": "test_option_is_expressed",
+    "script": "test_realm_does_what_the_script_says",
+    "extra": "test_words_of_the_launchers_own_come_last",
+    "trace": "test_realm_run_traces_what_happens",
 }
 """The test of each option: its words on the command line, or, where there is one, its effect."""
 

@@ -53,6 +53,11 @@ class Expression:
 
 Row = Expression | Refusal
 
+EXTRA = Expression("as they are", lambda _: ())
+"""Words of the launcher's own, which ``Launcher.command`` puts at the end."""
+
+NO_PAYLOAD = Refusal("its guest is a Linux, not the realm payload")
+
 
 @dataclass(frozen=True, slots=True)
 class Launcher:
@@ -68,7 +73,6 @@ class Launcher:
     start: Callable[[RealmConfig], Sequence[Piece]]
     requires: str
     is_realm: bool = True
-    end: Sequence[str] = ()
     subcommand: Sequence[str] = ()
     options: frozenset[str] | None = field(default=None)
     """What the program's help mentions; None before the host was asked."""
@@ -81,7 +85,7 @@ class Launcher:
         pieces = list(self.start(config))
         for name, row in self.rows.items():
             pieces += self._said(name, row, config)
-        return [self.program, *self.subcommand, *_words(pieces), *self.end]
+        return [self.program, *self.subcommand, *_words(pieces), *config.extra]
 
     def shown(self, config: RealmConfig) -> str:
         """The command line for a shell. Raises ``OptionRefused``."""

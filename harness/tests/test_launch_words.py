@@ -39,6 +39,9 @@ LAUNCHERS = {
     "vm": vm(),
 }
 
+SMALL: dict[str, dict[str, Any]] = {"realm-run": {"memory_bytes": 16 * MIB}}
+"""What a launcher's realm is to have instead of what ``LINUX`` says."""
+
 QEMU_TAIL = "-nodefaults -no-reboot -accel kvm -display none -monitor none -kernel /Image"
 
 
@@ -79,11 +82,11 @@ def line(launcher: Launcher, config: RealmConfig) -> str:
                 " -append console=ttyAMA0 -m 256M -smp 1 -serial stdio -nic none"
             ),
         ),
-        ("realm-run", "realm-run --payload /Image --mem 262144K --recs 1"),
+        ("realm-run", "realm-run --payload /Image --mem 16384K --recs 1"),
     ],
 )
 def test_default_realm(name: str, wanted: str) -> None:
-    assert line(LAUNCHERS[name], LINUX) == wanted
+    assert line(LAUNCHERS[name], replace(LINUX, **SMALL.get(name, {}))) == wanted
 
 
 KVMTOOL_PARTS: list[tuple[dict[str, Any], str]] = [
@@ -141,6 +144,9 @@ REALM_RUN_PARTS: list[tuple[dict[str, Any], str]] = [
     ({"recs": 4}, "--recs 4"),
     ({"memory_bytes": 5 * MIB}, "--mem 5120K"),
     ({"trace": True}, "--trace"),
+    ({"hash_algorithm": HashAlgorithm.SHA_512}, "--hash sha512"),
+    ({"rpv": b"\x01\xab"}, "--rpv 01ab"),
+    ({"script": "hello; off"}, "--do 'hello; off'"),
 ]
 
 EXPRESSED = [
@@ -153,7 +159,8 @@ EXPRESSED = [
 
 @pytest.mark.parametrize(("name", "settings", "wanted"), EXPRESSED)
 def test_option_is_expressed(name: str, settings: dict[str, Any], wanted: str) -> None:
-    assert f" {wanted} " in f"{line(LAUNCHERS[name], replace(LINUX, **settings))} "
+    config = replace(LINUX, **{**SMALL.get(name, {}), **settings})
+    assert f" {wanted} " in f"{line(LAUNCHERS[name], config)} "
 
 
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
@@ -177,6 +184,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("vm", {"hash_algorithm": HashAlgorithm.SHA_256}, "an ordinary VM is not measured"),
     ("vm", {"rpv": b"a"}, "an ordinary VM is not measured"),
     ("vm", {"initrd": "/i", "measured_initrd": False}, "an ordinary VM is not measured"),
+    ("realm-run", {"memory_bytes": 129 * MIB}, "it gives a realm 1 to 128 MiB"),
+    ("kvmtool", {"script": "hello"}, "its guest is a Linux, not the realm payload"),
+    ("vm", {"script": "hello"}, "its guest is a Linux, not the realm payload"),
     ("realm-run", {"initrd": "/i"}, "it runs the realm payload, not a Linux guest"),
     ("realm-run", {"command_line": "x"}, "it runs the realm payload"),
     ("realm-run", {"disk": "/d"}, "its only device is a UART"),
@@ -191,10 +201,15 @@ def test_option_that_a_launcher_cannot_express_is_an_error(
 ) -> None:
     launcher = LAUNCHERS[name]
     with pytest.raises(OptionRefused) as refused:
-        launcher.command(replace(LINUX, **settings))
+        launcher.command(replace(LINUX, **{**SMALL.get(name, {}), **settings}))
     assert refused.value.message.startswith(f"{launcher.name} cannot express ")
     assert why in refused.value.message
     assert "use another launcher" in refused.value.hint
+
+
+def test_words_of_the_launchers_own_come_last() -> None:
+    command = kvmtool(EXPLICIT).command(replace(LINUX, extra=("--rng", "--debug")))
+    assert command[-2:] == ["--rng", "--debug"]
 
 
 @pytest.mark.parametrize("name", LAUNCHERS)
