@@ -37,7 +37,9 @@ class Change:
 
 def find_changes(values: Sequence[float]) -> list[Change]:
     """The changes in a series, in its order."""
-    cuts = sorted(_cuts(values, 0, len(values)))
+    cuts = _cuts(values, 0, len(values))
+    if not cuts:
+        return []
     edges = [0, *cuts, len(values)]
     levels = [median(values[a:b]) for a, b in pairwise(edges)]
     return [
@@ -64,8 +66,9 @@ def _distance(values: Sequence[float]) -> float:
 
 
 def _moved(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Steps from one night to the next are the noise: other changes hardly count in them."""
     old, new = median(before), median(after)
-    around = [abs(v - old) for v in before] + [abs(v - new) for v in after]
-    noise = _SCALE * median(around)
+    steps = [abs(b - a) for side in (before, after) for a, b in pairwise(side)]
+    noise = _SCALE * median(steps) / 2**0.5
     moved = abs(new - old)
     return moved > _NOISE_FACTOR * noise and moved > abs(old) * _LEAST_PERCENT / 100

@@ -87,8 +87,8 @@ def trend(points: Sequence[Point]) -> str:
     return (
         f'<p class="quiet">All {most:,} tests above; below, enlarged, the at most {worst:,} that '
         f"failed, were flaky or were not run.</p>"
-        f'<div class="trend">{"".join(columns)}</div>'
-        f'<p class="axis quiet"><span>{escape(first)}</span><span>{escape(last)}</span></p>'
+        f'<div class="trends"><div class="trend">{"".join(columns)}</div>'
+        f'<p class="axis quiet"><span>{escape(first)}</span><span>{escape(last)}</span></p></div>'
     )
 
 
@@ -103,6 +103,8 @@ def _column(counts: Mapping[str, int], outcomes: Sequence[str], scale: float) ->
 def curve(series: Series) -> str:
     """The medians as a line from 0 or the least, changes marked."""
     values = series.medians
+    if len(values) < 2:
+        return '<span class="quiet">one night only</span>'
     low, high = min(values), max(values)
     span = (high - low) or abs(high) or 1.0
     step = (_CURVE_WIDTH - 8) / max(1, len(values) - 1)

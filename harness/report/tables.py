@@ -36,7 +36,7 @@ def _cell_row(data: ReportData, cell: CellRow, used: list[str]) -> str:
     parts = [f"<td>{escape(cell.axes.get(axis, '–'))}" for axis in used]
     covered = f"{100 * cell.covered / cell.reachable:.0f} %" if cell.reachable else "–"
     parts += [
-        f"<td>{shown}{state}",
+        f"<td class=full>{shown}{state}",
         f'<td class="grow">{charts.bar(counts)}',
         f"<td>{charts.sparkline(nights)}",
         f'<td class="number">{duration(cell.used_s)}',
@@ -69,7 +69,8 @@ def _series_row(series: Series, night: str) -> str:
             f"{number(change.after)}</p>"
         )
     return (
-        f"<tr><td>{escape(series.name)}<td>{escape(series.stack)}<td class=number>{tonight}"
+        f"<tr><td class=full>{escape(series.name)}<td>{escape(series.stack)}"
+        f"<td class=number>{tonight}"
         f"<td>{charts.curve(series)}<td>{''.join(changes) or '<span class=quiet>none</span>'}</tr>"
     )
 
@@ -78,8 +79,8 @@ def slowest(data: ReportData) -> str:
     """The tests that took longest."""
     slow = sorted(data.results, key=lambda result: -result.duration_s)[:_SLOWEST]
     rows = [
-        f"<tr><td class=number>{result.duration_s:.1f} s<td><code>{escape(result.test)}</code>"
-        f"<td>{escape(result.cell)}</tr>"
+        f"<tr><td class=number>{result.duration_s:.1f} s"
+        f"<td class=full><code>{escape(result.test)}</code><td>{escape(result.cell)}</tr>"
         for result in slow
         if result.duration_s > 0
     ]
