@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--most",
         type=count,
         metavar="CALLS",
-        help="most calls that a page has (default: 200000)",
+        help="most calls that a page has (default: 150000)",
     )
 
 
@@ -97,7 +97,7 @@ def _rows(span: Span, choice: Choice) -> Iterator[Row]:
 
 
 def _print(span: Span, choice: Choice, *, as_lines: bool, named: bool) -> None:
-    from harness.timeline import HEADING, as_json, line
+    from harness.timeline import HEADING, Waiting, as_json, line, mark_text
 
     start_ns = span.header().monotonic_ns
     if as_lines:
@@ -107,12 +107,13 @@ def _print(span: Span, choice: Choice, *, as_lines: bool, named: bool) -> None:
             print(json.dumps(as_json(row, start_ns)))
         return
     print(f"{span.title}\n{HEADING}" if named else HEADING)
-    marks = list(span.marks)
+    marks = Waiting(span.marks)
     for row in _rows(span, choice):
         print(line(row, start_ns))
-        while marks and marks[0].seq <= row.seq:
-            mark = marks.pop(0)
-            print(f"        ^^ {mark.kind}: {mark.title}: {mark.text}".rstrip(": "))
+        for mark in marks.take(row):
+            print(mark_text(mark))
+    for mark in marks.rest():
+        print(mark_text(mark))
     sys.stdout.flush()
 
 

@@ -15,12 +15,14 @@ from harness.tap import Tap, TapFile
 from harness.timeline import (
     FAILED,
     RECORDING,
+    VIOLATION,
     Choice,
     Mark,
     Row,
     Span,
     as_json,
     line,
+    mark_text,
     rows,
     violation_marks,
     write_page,
@@ -53,16 +55,20 @@ def timeline_facts(
 def _facts(folder: Path, span: Span, most_calls: int) -> dict[str, object]:
     start_ns = span.header().monotonic_ns
     lines: deque[str] = deque(maxlen=most_calls)
+    broken = next((mark for mark in span.marks if mark.kind == VIOLATION), None)
+    until_seq = broken.seq if broken else None
     with (folder / LINES).open("w", encoding="utf-8") as file:
         write_page(
             folder / PAGE,
-            _told(span, file, lines, start_ns),
+            _told(span, file, lines, start_ns, until_seq),
             title=span.title,
             start_ns=start_ns,
             facts={"recording": str(span.path)},
             marks=span.marks,
         )
     calls = list(lines) or ["(the tap saw none)"]
+    if broken:
+        calls.append(mark_text(broken))
     return {"last_calls": calls, "timeline": str(folder / PAGE)}
 
 
@@ -77,12 +83,14 @@ def _where(span: Span, last_seq: int, broken: Sequence[Mark]) -> dict[str, objec
     }
 
 
-def _told(span: Span, file: TextIO, lines: deque[str], start_ns: int) -> Iterator[Row]:
-    """Pass the rows on, and note them on the way."""
+def _told(
+    span: Span, file: TextIO, lines: deque[str], start_ns: int, until_seq: int | None
+) -> Iterator[Row]:
+    """Pass the rows on, and note them on the way; as lines up to where a rule was broken."""
     wanted = Choice()
     for row in rows(span):
         file.write(json.dumps(as_json(row, start_ns)) + "\n")
-        if wanted(row):
+        if wanted(row) and (until_seq is None or row.seq <= until_seq):
             lines.append(line(row, start_ns))
         yield row
 

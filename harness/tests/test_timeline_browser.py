@@ -214,6 +214,7 @@ def test_a_line_of_the_list_is_chosen_too(page: WebDriver) -> None:
 def test_the_first_violation_is_marked_and_found(page: WebDriver) -> None:
     button = by_id(page, "mark")
     assert button.text == "first violation"
+    assert by_id(page, "why").text == f"{MARK.title}: {MARK.text}"
     assert pixel(page, "mark", 33) > 8
     press(page, "in")
     press(page, "mark")

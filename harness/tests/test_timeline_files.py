@@ -217,8 +217,10 @@ def test_trace_of_a_run_names_recordings_and_failures(
 ) -> None:
     tap = recorded(tmp_path / "machines" / "a")
     recorded(tmp_path / "machines" / "b")
-    failed_test(tmp_path, tap, 0, 40, 41)
+    failed_test(tmp_path, tap, 0, 40, 41, [Mark(28, "violation", "of the return of #18")])
     lines = trace(capsys, tmp_path)
+    at = next(n for n, line in enumerate(lines) if "RSI_HOST_CALL" in line)
+    assert lines[at + 1] == "        ^^ violation: of the return of #18"
     assert [line for line in lines if line.startswith("machines/")] == [
         "machines/a/calls.tap",
         "machines/b/calls.tap",
@@ -255,8 +257,9 @@ def test_a_failed_test_keeps_its_timeline(tmp_path: Path) -> None:
         "file": str(path), "first_record": 3, "records": 3, "last_seq": 6,
         "violations": [{"seq": 4, "kind": "violation", "title": "some-rule", "text": "why"}],
     }  # fmt: skip
-    [call] = cast("list[str]", facts["last_calls"])
+    call, mark = cast("list[str]", facts["last_calls"])
     assert "RMI_FEATURES(index=0x0) → RMI_SUCCESS" in call
+    assert mark == "        ^^ violation: some-rule: why"
     lines = (tmp_path / "timeline.jsonl").read_text().splitlines()
     assert [json.loads(line)["seq"] for line in lines] == [4, 5]
     columns = unpacked(payload(tmp_path / "timeline.html")["columns"])

@@ -4,11 +4,11 @@
 from harness.timeline.callers import Caller, Realm, Rec
 from harness.timeline.choose import Choice, realm_number
 from harness.timeline.find import RECORDING, Span, find
-from harness.timeline.marks import FAILED, VIOLATION, Mark, Violation, violation_marks
+from harness.timeline.marks import FAILED, VIOLATION, Mark, Violation, Waiting, violation_marks
 from harness.timeline.page import MOST_ROWS, write_page
 from harness.timeline.perfetto import write_trace
 from harness.timeline.rows import Row, rows
-from harness.timeline.text import HEADING, last_lines, line
+from harness.timeline.text import HEADING, last_lines, line, mark_text
 from harness.timeline.values import as_json
 
 __all__ = [
@@ -25,10 +25,12 @@ __all__ = [
     "Row",
     "Span",
     "Violation",
+    "Waiting",
     "as_json",
     "find",
     "last_lines",
     "line",
+    "mark_text",
     "realm_number",
     "rows",
     "violation_marks",

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
+from harness.timeline.rows import Row
+
 Kind = Literal["violation", "failed test"]
 VIOLATION: Kind = "violation"
 FAILED: Kind = "failed test"
@@ -46,3 +48,20 @@ def violation_marks(violations: Iterable[Violation]) -> list[Mark]:
     """Marks of what rules found, in the order of the recording."""
     marks = [Mark(found.first, VIOLATION, found.rule, found.explanation) for found in violations]
     return sorted(marks, key=lambda mark: mark.seq)
+
+
+class Waiting:
+    """Marks that look for their row while the rows pass."""
+
+    def __init__(self, marks: Iterable[Mark]) -> None:
+        self._left = sorted(marks, key=lambda mark: mark.seq)
+
+    def take(self, row: Row) -> list[Mark]:
+        """The marks of a row: of its call, of its return, or of something just before it."""
+        found = [m for m in self._left if m.seq <= row.seq or m.seq == row.end_seq]
+        self._left = [mark for mark in self._left if mark not in found]
+        return found
+
+    def rest(self) -> list[Mark]:
+        """The marks of what came after all rows."""
+        return self._left

@@ -27,7 +27,7 @@ from harness.timeline.rows import Row
 from harness.timeline.text import row_text
 from harness.timeline.values import as_json
 
-MOST_ROWS = 200_000
+MOST_ROWS = 150_000
 """Rows on one page; a browser still answers at once, and the file has some MB."""
 
 _CHUNK = 1000

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 from harness.timeline.callers import Caller
-from harness.timeline.marks import Mark
+from harness.timeline.marks import Mark, Waiting
 from harness.timeline.rows import Row
 from harness.timeline.values import as_json
 
@@ -48,7 +48,7 @@ def write_trace(
 ) -> int:
     """Write the trace while the rows pass; return how many events it has."""
     tracks, count = _Tracks(), 0
-    waiting = sorted(marks, key=lambda mark: mark.seq)
+    waiting = Waiting(marks)
     into.write('{"displayTimeUnit": "ns", "traceEvents": [')
     for row in rows:
         for event in _events(row, tracks, start_ns, waiting):
@@ -58,7 +58,7 @@ def write_trace(
     return count
 
 
-def _events(row: Row, tracks: _Tracks, start_ns: int, waiting: list[Mark]) -> list[dict[str, Any]]:
+def _events(row: Row, tracks: _Tracks, start_ns: int, waiting: Waiting) -> list[dict[str, Any]]:
     if row.caller is None:
         text = f"{as_json(row)['lost']} records lost"
         return [_instant(text, row, start_ns, {})] if row.time_ns else []
@@ -75,8 +75,7 @@ def _events(row: Row, tracks: _Tracks, start_ns: int, waiting: list[Mark]) -> li
         "args": {key: told[key] for key in told if key not in _LIFTED} | {"seq": row.seq},
     }
     events.append(slice_)
-    while waiting and waiting[0].seq <= row.end_seq:
-        mark = waiting.pop(0)
+    for mark in waiting.take(row):
         title = f"{mark.kind}: {mark.title}"
         args = {"seq": mark.seq, "text": mark.text}
         events.append(_instant(title, row, start_ns, args) | {"pid": pid, "tid": tid})

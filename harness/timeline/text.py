@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from harness.tap import Call, Event, Lost, Return
 from harness.timeline.choose import Choice
+from harness.timeline.marks import Mark
 from harness.timeline.rows import Row, rows
 from harness.timeline.values import shown
 
@@ -78,6 +79,11 @@ def line(row: Row, start_ns: int = 0) -> str:
         f"{row.seq:>7} {seconds:>12.6f} {row.event.cpu:>3} {took:>8} {realm:>5}  "
         f"{_INDENT * depth}{who}{row_text(row)}"
     )
+
+
+def mark_text(mark: Mark) -> str:
+    """What is said below the line of the call that a mark is about."""
+    return f"        ^^ {mark.kind}: {mark.title}: {mark.text}".rstrip(": ")
 
 
 HEADING = f"{'#':>7} {'seconds':>12} {'cpu':>3} {'duration':>8} {'realm':>5}  call"

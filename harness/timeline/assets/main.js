@@ -68,7 +68,7 @@ class Page {
     this.by("note").hidden = !model.note;
     const button = this.by("mark");
     this.nextMark = 0;
-    button.hidden = !model.marks.length || !model.count;
+    this.by("marked").hidden = !model.marks.length || !model.count;
     button.onclick = () => this.stepMark();
     this.nameMark();
   }
@@ -79,7 +79,7 @@ class Page {
     if (!mark) return;
     const of = marks.length > 1 ? ` (${this.nextMark + 1} of ${marks.length})` : "";
     this.by("mark").textContent = `${this.nextMark ? "next: " : "first "}${mark.kind}${of}`;
-    this.by("mark").title = `${mark.title}: ${mark.text}`;
+    this.by("why").textContent = mark.text ? `${mark.title}: ${mark.text}` : mark.title;
   }
 
   stepMark() {
