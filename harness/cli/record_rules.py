@@ -2,7 +2,7 @@
 """What ``scripts/record-rules`` runs: real runs that keep and break each rule, recorded.
 
 The test cases in ``testcases/rules`` are the hosts. Rules for the RMM are broken by the RMM
-with one of the faults of ``testcases/mutants`` planted in it.
+with a fault planted in it, one of ``testcases/mutants`` or of ``testcases/rules``.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from harness.errors import HarnessError
 CHECKOUT = Path(__file__).resolve().parents[2]
 RECORDINGS = CHECKOUT / "harness" / "tests" / "recordings"
 _CASES = "testcases/rules"
+_OWN = "gpt-kept"
 _MUTANTS = CHECKOUT / "testcases" / "mutants"
 
 
@@ -38,7 +39,7 @@ class Broken:
 
 
 BROKEN = {
-    "gpt_changed": Broken("gpf", "test_rmm.py::test_gpt_changed"),
+    "gpt_changed": Broken("gpt-kept", "test_rmm.py::test_gpt_changed"),
     "live_table": Broken("destroy-live", "test_rmm.py::test_live_table"),
     "model_verdict": Broken("destroy-top", "test_rmm.py::test_model_verdict"),
     "rec_runs_once": Broken("running-twice", "test_host_entering.py::test_one_pe_broken"),
@@ -73,7 +74,8 @@ def _break(rule: str, scratch: Path, fresh: Path) -> None:
     from harness.mutants import load_faults, plant
 
     broken = BROKEN[rule]
-    [fault] = load_faults(_MUTANTS, [broken.fault])
+    folder = CHECKOUT / _CASES if broken.fault == _OWN else _MUTANTS
+    [fault] = load_faults(folder, [broken.fault])
     planted = plant(fault, CHECKOUT, scratch / broken.fault)
     folder = scratch / f"{broken.fault}-recordings"
     _run(folder, f"{_CASES}/{broken.case}", *planted.settings(), must_pass=False)

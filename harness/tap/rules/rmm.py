@@ -79,10 +79,13 @@ class _Entry:
     ran: Call | Return | None = None
     elsewhere: Call | Return | None = None
 
+    def ran_before(self, call: Call) -> bool:
+        return self.ran is not None and self.ran.seq < call.seq
+
 
 class RecRunsOnce(Rule):
-    """The proof is in the SMCs of the realm: one PE, then another, then the first again,
-    all within one entry of the first."""
+    """The proof: a realm's SMC on one PE, then one on another or a whole entry there, then one
+    on the first again, all within one entry of the first."""
 
     name = "rec-runs-once"
     side = Side.RMM
@@ -101,9 +104,14 @@ class RecRunsOnce(Rule):
         return ()
 
     def back(self, seen: Return, books: Books) -> Found:
-        """An entry is over."""
+        """An entry is over; one that succeeded ran what nobody else may have run meanwhile."""
         del books
-        self._entries.pop(seen.cpu, None)
+        over = self._entries.pop(seen.cpu, None)
+        if over is None or not seen.ok:
+            return ()
+        for other in self._entries.values():
+            if other.call.x[1] == over.call.x[1] and other.ran_before(over.call):
+                other.elsewhere = seen
         return ()
 
     def of_realm(self, event: Call | Return, books: Books) -> Found:
