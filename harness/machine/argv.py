@@ -74,13 +74,15 @@ class TapPlugin:
 class Wiring:
     """File descriptors that QEMU inherits; ``ram`` is None for anonymous memory.
 
-    ``tap`` is the plugin with the file that it is to write.
+    ``tap`` is the plugin with the file that it is to write; from ``ram_address`` it reads where
+    in QEMU anonymous memory is.
     """
 
     consoles: Mapping[str, int]
     qmp: int
     ram: int | None = None
     tap: tuple[TapPlugin, Path] | None = None
+    ram_address: int | None = None
 
 
 def _common(what: Bootable, memory_backend: bool) -> list[str]:
@@ -110,16 +112,26 @@ def qemu_argv(what: Bootable, wiring: Wiring) -> list[str]:
         )
     argv += ["-chardev", f"socket,id=qmp,fd={wiring.qmp}", "-mon", "chardev=qmp,mode=control"]
     if wiring.tap is not None:
-        argv += ["-plugin", _plugin(*wiring.tap, wiring.ram)]
+        argv += ["-plugin", _plugin(*wiring.tap, _ram_words(what, wiring))]
     return [*argv, *what.machine.extra_args]
 
 
-def _plugin(tap: TapPlugin, out: Path, ram: int | None) -> str:
+def _ram_words(what: Bootable, wiring: Wiring) -> list[str]:
+    """How the plugin gets at the guest's memory."""
+    base = f"base={RAM_BASE:#x}"
+    if wiring.ram is not None:
+        return [f"ram=/proc/self/fd/{wiring.ram}", base]
+    if wiring.ram_address is not None:
+        size = f"size={what.machine.memory_bytes}"
+        return [f"at=/proc/self/fd/{wiring.ram_address}", size, base]
+    return []
+
+
+def _plugin(tap: TapPlugin, out: Path, ram_words: Sequence[str]) -> str:
     """Return the value of ``-plugin``; QEMU takes a doubled comma for one."""
     words = [str(tap.plugin), f"out={out.absolute()}", f"stack={tap.stack_hash}"]
     words.append(f"others={'record' if tap.others else 'count'}")
-    if ram is not None:
-        words += [f"ram=/proc/self/fd/{ram}", f"base={RAM_BASE:#x}"]
+    words += ram_words
     if tap.instructions:
         words.append("count=on")
     if tap.limit_bytes:

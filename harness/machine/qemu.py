@@ -31,12 +31,14 @@ from harness.machine.position import Position, parse_positions
 from harness.machine.process import ChildProcess, describe_status
 from harness.machine.qmp import QmpChannel, QmpError
 from harness.machine.ram import GuestRam
+from harness.machine.ram_address import RamAddress
 from harness.machine.stuck import StuckWatch, cpu_time_s
 from harness.machine.symbols import symboliser
 from harness.transcript import Transcript
 
 _LAUNCH_TIMEOUT_S = 60.0
 _POSITION_TIMEOUT_S = 2.0
+_MONITOR = "human-monitor-command"
 
 _running: weakref.WeakSet[Machine] = weakref.WeakSet()
 
@@ -55,6 +57,7 @@ class Machine:
         self.version = ""
         self.tap_file: Path | None = None
         self._ram: GuestRam | None = None
+        self._ram_address: RamAddress | None = None
         self._process: ChildProcess | None = None
         self._qmp: QmpChannel | None = None
         self._status: int | None = None
@@ -110,16 +113,20 @@ class Machine:
         try:
             if shared_ram:
                 self._ram = GuestRam(self.what.machine.memory_bytes)
+            elif tap:
+                self._ram_address = RamAddress()
             fds = {name: end.fileno() for name, end in theirs.items()}
             wiring = Wiring(
                 {name: fds[name] for name in consoles},
                 fds["qmp"],
                 self._ram.fd if self._ram else None,
                 (tap, self.tap_file) if tap and self.tap_file else None,
+                self._ram_address.fd if self._ram_address else None,
             )
             self.command = qemu_argv(self.what, wiring)
             self._write_script()
-            inherited = [*fds.values(), *([self._ram.fd] if self._ram else [])]
+            memory = [part.fd for part in (self._ram, self._ram_address) if part]
+            inherited = [*fds.values(), *memory]
             self._process = ChildProcess.start(self.command, inherited, self.folder / "qemu.log")
         finally:
             for end in theirs.values():
@@ -128,6 +135,8 @@ class Machine:
         if version is None:
             raise self._launch_error()
         self.version = version
+        if self._ram_address is not None:
+            self._ram_address.tell(lambda line: self.qmp(_MONITOR, command_line=line))
 
     def _write_script(self) -> None:
         script = self.folder / "qemu.sh"
@@ -213,7 +222,7 @@ class Machine:
             return []
         try:
             text = self.qmp(
-                "human-monitor-command",
+                _MONITOR,
                 timeout_s=_POSITION_TIMEOUT_S,
                 command_line="info registers -a",
             )
@@ -267,8 +276,9 @@ class Machine:
                 self._qmp.close()
             for console in self.consoles.values():
                 console.close()
-            if self._ram is not None:
-                self._ram.close()
+            for part in (self._ram, self._ram_address):
+                if part is not None:
+                    part.close()
             return self._status
 
     def __enter__(self) -> Self:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import LaunchError, MachineDied, ProvisionError
-from harness.link import Program, Step
+from harness.link import Program, SerialLink, Step
 from harness.machine import Machine, TapPlugin
 from harness.plugin.keeper import Running, boot_machine
 from harness.plugin.tapping import TapDiffers
@@ -176,14 +176,22 @@ def test_a_qemu_that_ends_softly_says_so(running: Running, tap: Tap) -> None:
     assert tap.header().ended
 
 
-def test_without_shared_ram_structures_are_missing(
+def test_structures_are_copied_from_ram_without_a_file(
     built: BuiltStack, plugin: TapPlugin, tmp_path: Path
 ) -> None:
+    params = bytes(range(64))
     with Machine.launch(built, tmp_path, shared_ram=False, tap=plugin) as machine:
-        machine.consoles["ns"].expect("MONITOR READY", 30)
         assert machine.tap_file is not None
-        header = Recording(machine.tap_file).header()
-    assert (header.ram_base, header.ram_size) == (0, 0)
+        tap = Tap(machine.tap_file, machine.check)
+        link = SerialLink(machine.consoles["ns"])
+        link.hello()
+        link.write(Pa(0x8000_0000), params)
+        link.smc(fid("RMI_REALM_CREATE"), 0x8000_1000, 0x8000_0000)
+        [call] = tap.calls("RMI_REALM_CREATE")
+        header = tap.header()
+    assert (header.ram_base, header.ram_size) == (0x4000_0000, 3 << 30)
+    assert call.memory is not None
+    assert call.memory.data[:64] == params
 
 
 def test_instructions_are_counted_on_demand(

@@ -26,8 +26,30 @@ bool memory_open(struct memory *memory, const char *path, uint64_t base)
 		return false;
 	}
 	close(fd);
-	*memory = (struct memory){ bytes, base, (uint64_t)status.st_size };
+	*memory = (struct memory){ bytes, base, (uint64_t)status.st_size, 0 };
 	return true;
+}
+
+bool memory_await(struct memory *memory, const char *path, uint64_t base, uint64_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		say("cannot read %s, where the RAM's address will be: %s", path, strerror(errno));
+		return false;
+	}
+	*memory = (struct memory){ NULL, base, size, fd };
+	return true;
+}
+
+static bool is_there(struct memory *memory)
+{
+	uintptr_t address = 0;
+
+	if (!memory->bytes && memory->told &&
+	    pread(memory->told, &address, sizeof(address), 0) == sizeof(address))
+		memory->bytes = (const uint8_t *)address;
+	return memory->bytes;
 }
 
 static bool inside(const struct memory *memory, uint64_t base, uint32_t size_bytes)
@@ -37,12 +59,12 @@ static bool inside(const struct memory *memory, uint64_t base, uint32_t size_byt
 	return base >= memory->base && offset < memory->size && size_bytes <= memory->size - offset;
 }
 
-void memory_copy(const struct memory *memory, struct tap_record *record, uint64_t base,
+void memory_copy(struct memory *memory, struct tap_record *record, uint64_t base,
 		 uint32_t size_bytes)
 {
 	static const uint8_t zeros[TAP_LINE_BYTES];
 
-	if (!memory->bytes) {
+	if (!is_there(memory)) {
 		record->flags |= TAP_FLAGS_NO_RAM_MASK;
 		return;
 	}

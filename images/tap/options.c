@@ -30,6 +30,10 @@ static bool take(struct options *options, const char *key, size_t length, const 
 		return *(options->out = value) != '\0';
 	if (IS("ram"))
 		return *(options->ram = value) != '\0';
+	if (IS("at"))
+		return *(options->at = value) != '\0';
+	if (IS("size"))
+		return number(value, &options->size_bytes);
 	if (IS("base"))
 		return number(value, &options->base);
 	if (IS("limit"))
@@ -52,7 +56,7 @@ bool options_parse(struct options *options, int argc, char **argv)
 
 		if (!equals || !take(options, argv[n], equals - argv[n], equals + 1)) {
 			say("argument '%s' is not understood; there are out=FILE, ram=FILE, "
-			    "base=ADDRESS, limit=BYTES, stack=HASH, others=record|count, "
+			    "at=FILE, size=BYTES, base=ADDRESS, limit=BYTES, stack=HASH, others=record|count, "
 			    "count=on|off", argv[n]);
 			return false;
 		}

@@ -9,6 +9,8 @@
 struct options {
 	const char *out;	/* the file to write; required */
 	const char *ram;	/* file behind the guest's RAM; NULL: none */
+	const char *at;		/* file that will hold its address in QEMU; NULL: none */
+	uint64_t size_bytes;	/* of the RAM whose address comes later */
 	uint64_t base;		/* physical address of that RAM's first byte */
 	uint64_t limit_bytes;	/* most bytes that the file may have; 0: no limit */
 	const char *stack;	/* hash of what boots, kept in the header */

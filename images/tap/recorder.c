@@ -26,6 +26,9 @@ bool recorder_open(const struct options *options, uint32_t cpus, uint32_t api)
 		return false;
 	if (options->ram && !memory_open(&memory, options->ram, options->base))
 		return false;
+	if (options->at &&
+	    !memory_await(&memory, options->at, options->base, options->size_bytes))
+		return false;
 	keep_others = options->others;
 	strncpy((char *)spool.header->stack_hash, options->stack,
 		sizeof(spool.header->stack_hash) - 1);
