@@ -61,7 +61,7 @@ MAY: dict[str, tuple[str, ...]] = {
     ),
     "cli": (
         *("bisect",),
-        *("capacity", "nightly", "report", "results"),
+        *("capacity", "mutants", "nightly", "report", "results"),
         *(*GROUND, *LEAVES, "alarms", "artifacts", "bench", "console", "coverage", "launch"),
         *(
             "host",
