@@ -61,7 +61,7 @@ class Archive:
 
     def _add(self, path: str, entry: _Entry) -> None:
         name = _inside(path)
-        for parent in PurePosixPath(name).parents:
+        for parent in list(PurePosixPath(name).parents)[:-1]:
             above = self._entries.setdefault(str(parent), _Entry(stat.S_IFDIR | _DIRECTORY_MODE))
             if not stat.S_ISDIR(above.mode):
                 raise StackError(
@@ -75,7 +75,6 @@ class Archive:
         parts = [
             _record(number, name, entry)
             for number, (name, entry) in enumerate(sorted(self._entries.items()), start=1)
-            if name != "."
         ]
         data = b"".join([*parts, _record(0, _END, _Entry(0))])
         return data.ljust(-(-len(data) // _PAGE_BYTES) * _PAGE_BYTES, b"\0")

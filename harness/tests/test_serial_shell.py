@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A shell on a console, with this machine's own shell at the other end of a terminal."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pty
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.alarms import AlarmLog
+from harness.console import Console
+from harness.errors import AlarmRaised
+from harness.shell import CommandFailed, SerialShell, ShellError, ShellTimeout
+from harness.transcript import Transcript
+
+QUIET = "stty -echo; trap : INT QUIT; exec </dev/null; while :; do . /dev/tty; done"
+"""What the console of a host built here runs; the other is any shell with echo and prompt."""
+
+
+class Terminal:
+    """A pseudo terminal with a shell on it, as a console's transport."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._fd, other = pty.openpty()
+        self._shell = subprocess.Popen(
+            ["setsid", "--ctty", *words], stdin=other, stdout=other, stderr=other
+        )
+        os.close(other)
+
+    def recv(self, size_bytes: int, /) -> bytes:
+        return os.read(self._fd, size_bytes)
+
+    def send(self, data: memoryview, _flags: int, /) -> int:
+        return os.write(self._fd, data)
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def shutdown(self, _how: int, /) -> None:
+        self._shell.kill()
+        self._shell.wait()
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+@pytest.fixture(params=["quiet", "echo"])
+def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SerialShell]:
+    words = ["sh", "-c", QUIET] if request.param == "quiet" else ["sh", "-i"]
+    console = Console("host", Terminal(words), Transcript(tmp_path / "host.log"), AlarmLog())
+    shell = SerialShell(console)
+    shell.settle()
+    yield shell
+    console.close()
+
+
+def test_output_and_status_come_back(shell: SerialShell) -> None:
+    result = shell.run("echo out; echo err >&2; exit 7")
+    assert (result.status, result.output) == (7, "out\nerr\n")
+
+
+def test_nothing_of_a_command_stays_for_the_next(shell: SerialShell) -> None:
+    shell.run("cd /usr; x=1; umask 0")
+    assert shell.run("pwd; echo $x").output != "/usr\n1\n"
+
+
+def test_a_signal_gives_128_and_its_number(shell: SerialShell) -> None:
+    assert shell.run("kill -9 $$").status == 137
+
+
+def test_output_without_end_of_line_is_kept_as_it_is(shell: SerialShell) -> None:
+    assert shell.run("printf 'a\\n\\nb'").output == "a\n\nb"
+
+
+def test_quotes_and_lines_arrive(shell: SerialShell) -> None:
+    assert shell.run("cat <<'END'\n$x 'one' \"two\"\nEND").output == "$x 'one' \"two\"\n"
+
+
+def test_a_command_longer_than_a_terminal_line_arrives(shell: SerialShell) -> None:
+    text = "".join(f"'{n}' " for n in range(2000))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    quoted = text.replace("'", "'\\''")
+    assert shell.run(f"printf %s '{quoted}' | sha256sum").output.split()[0] == digest
+
+
+def test_much_output_arrives_whole(shell: SerialShell) -> None:
+    assert shell.run("seq 20000").output.split() == [str(n) for n in range(1, 20001)]
+
+
+def test_a_command_gets_no_input(shell: SerialShell) -> None:
+    assert shell.run("cat; echo end").output == "end\n"
+
+
+def test_a_command_that_does_not_end_is_interrupted(shell: SerialShell) -> None:
+    with pytest.raises(ShellTimeout, match=r"'echo begun; sleep 60' .* did not end within 0.5 s"):
+        shell.run("echo begun; sleep 60", timeout_s=0.5)
+    assert shell.run("echo next").output == "next\n"
+
+
+def test_a_command_that_must_succeed_says_what_it_said(shell: SerialShell) -> None:
+    with pytest.raises(CommandFailed, match=r"ended with status 3(?s:.*)\| no such thing"):
+        shell.run("echo no such thing; exit 3", check=True)
+
+
+def test_files_go_there_and_back(shell: SerialShell, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 20
+    shell.put(data, f"{tmp_path}/a file", 0o640)
+    assert (tmp_path / "a file").stat().st_mode & 0o777 == 0o640
+    assert shell.get(f"{tmp_path}/a file") == data
+    assert [path.name for path in tmp_path.glob("a file*")] == ["a file"]
+
+
+def test_a_file_that_is_not_there_is_said(shell: SerialShell, tmp_path: Path) -> None:
+    with pytest.raises(CommandFailed, match="nothing"):
+        shell.get(f"{tmp_path}/nothing")
+
+
+def test_a_source_that_cannot_be_read_is_said(shell: SerialShell, tmp_path: Path) -> None:
+    with pytest.raises(ShellError, match=r"cannot read .*/none: No such file"):
+        shell.put(tmp_path / "none", "/tmp/x")
+
+
+def test_bytes_that_were_lost_on_the_line_are_noticed(shell: SerialShell, tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"data")
+    broken = "sha256sum() { command sha256sum /dev/null; }; "
+    shell._run = lambda command, timeout_s: SerialShell._run(  # type: ignore[method-assign]
+        shell, broken + command, timeout_s
+    )
+    with pytest.raises(ShellError, match=r"came over .* with other bytes than the host has"):
+        shell.get(f"{tmp_path}/f")
+
+
+def test_an_alarm_ends_the_wait(shell: SerialShell) -> None:
+    with pytest.raises(AlarmRaised, match="kernel-panic"):
+        shell.run("echo Kernel panic - not syncing: test; sleep 60", timeout_s=60)
