@@ -106,6 +106,10 @@ class LinkError(HarnessError):
     """The link to the normal-world monitor failed."""
 
 
+class LinkCannot(LinkError):
+    """This kind of link has no way to do what was asked: a test that needs it is skipped."""
+
+
 class LinkTimeout(LinkError):
     """The monitor did not answer within the deadline: it or the firmware below hangs."""
 

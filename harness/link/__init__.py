@@ -3,6 +3,7 @@
 
 from harness.link.base import Channel, LoggedCall, Pending, Ticket
 from harness.link.batch import BATCH_BYTES
+from harness.link.devrmi import DevRmiLink
 from harness.link.mailbox import MailboxLink
 from harness.link.ops import SPURIOUS_INTID, Link
 from harness.link.program import STEP_READ, STEP_SMC, STEP_WRITE, Program, ProgramResult, Step
@@ -16,6 +17,7 @@ __all__ = [
     "STEP_SMC",
     "STEP_WRITE",
     "Channel",
+    "DevRmiLink",
     "Link",
     "LoggedCall",
     "MailboxLink",

@@ -96,6 +96,10 @@ class Link(Channel):
             aborted += [bool(reply.data[n // 8] >> n % 8 & 1) for n in range(count)]
         return tuple(aborted)
 
+    def withheld(self, pa: int, granules: int) -> tuple[bool, ...]:
+        """True for each granule that the normal world cannot read."""
+        return self.probe(pa, granules)
+
     def cpu_on(self, pe: int, timeout_s: float = CALL_TIMEOUT_S) -> int:
         """Bring a PE up with PSCI and wait until it serves; returns the PSCI result, signed."""
         result = self._must(OP_CPU_ON, (pe,), timeout_s=timeout_s).values[0]

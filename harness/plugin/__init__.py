@@ -5,6 +5,7 @@ pytest_plugins = [
     "harness.plugin.options",
     "harness.plugin.session",
     "harness.plugin.lab",
+    "harness.plugin.device",
     "harness.plugin.requirements",
     "harness.plugin.fixtures",
     "harness.plugin.hosting",

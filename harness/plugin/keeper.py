@@ -44,6 +44,8 @@ class Running:
     read: Callable[[int, int], bytes] | None = None
     watch: Watch | None = None
     trial: Trial | None = None
+    end: Callable[[], None] | None = None
+    """Ends this use of the machine; by default the machine is stopped."""
 
     def switch_on(self, pe: int) -> None:
         """Bring a PE up once; it serves calls until the machine ends."""
@@ -106,7 +108,10 @@ class MachineKeeper:
             running, self._running = self._running, None
             if running.trial is not None:
                 running.trial.close()
-            running.machine.stop(soft_s=0)
+            if running.end is not None:
+                running.end()
+            else:
+                running.machine.stop(soft_s=0)
 
     def audit(self) -> None:
         """Check that the last test left nothing behind; LeakFound says what it did.
@@ -187,7 +192,7 @@ def _faulting(world: NormalWorld) -> list[Pa]:
         for first in range(0, span.granules, _PROBE_GRANULES):
             base = span.base + first * GRANULE_BYTES
             count = min(_PROBE_GRANULES, span.granules - first)
-            faults = world.link.probe(Pa(base), count)
+            faults = world.link.withheld(Pa(base), count)
             found += [Pa(base + n * GRANULE_BYTES) for n, fault in enumerate(faults) if fault]
     return found
 

@@ -7,6 +7,9 @@ import pytest
 
 from harness.plugin.tapping import add_tap_options
 
+DEVICE_LINK = "rmi-device"
+"""Calls go through /dev/rmi of a Linux host."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options that choose what boots and where results go."""
@@ -28,9 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--link",
         dest="cca_link",
-        choices=("mailbox", "serial"),
+        choices=("mailbox", "serial", DEVICE_LINK),
         default="mailbox",
-        help="how calls reach the normal world: shared memory, or frames on the serial line",
+        help="how calls reach the normal world: shared memory, frames on the serial line, or "
+        "/dev/rmi of a Linux host",
     )
     group.addoption(
         "--runs",

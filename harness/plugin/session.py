@@ -41,6 +41,8 @@ class CcaSession:
         """What boots something else than a QEMU of this worker; see ``harness.plugin.lab``."""
         self.lacks: frozenset[str] = frozenset()
         """Capabilities of the stack that are not to be had where it is booted."""
+        self.adds: frozenset[str] = frozenset()
+        """What it can do besides by the link of this session."""
         self.no_tap = ""
         """Why there can be no tap, where that is so."""
         self.again: list[str] = []
@@ -50,7 +52,7 @@ class CcaSession:
     def stack(self) -> Stack:
         """The stack file with the overrides applied."""
         stack = load_stack(self.stack_name, self.overrides)
-        return replace(stack, capabilities=stack.capabilities - self.lacks)
+        return replace(stack, capabilities=stack.capabilities - self.lacks | self.adds)
 
     @cached_property
     def built(self) -> BuiltStack:

@@ -35,6 +35,7 @@ from harness.shell.base import (
     shown,
 )
 from harness.shell.keys import KeyPair
+from harness.shell.pipe import BytePipe
 from harness.shell.process import RemoteProcess
 from harness.transcript import Transcript
 
@@ -183,6 +184,12 @@ class SshShell(Shell):
         process = RemoteProcess(command, console, job)
         self._processes.append(process)
         return process
+
+    def pipe(self, command: str) -> BytePipe:
+        """Start a command whose input and output are the caller's; it ends with the pipe."""
+        job = _Job(self, self._channel(), command)
+        job.await_pid(Deadline.after(DEFAULT_TIMEOUT_S))
+        return BytePipe(job, command)
 
     def _new_transcript(self, name: str) -> Path:
         if self._transcripts is None:

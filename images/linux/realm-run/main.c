@@ -75,9 +75,12 @@ int main(int argc, char **argv)
 		die(EXIT_NO_DEVICE, "/dev/rmi: %s", strerror(-error));
 	realm_create(&realm);
 	image_load(&realm, options.payload);
+	stage("data");
 	script_parse(&realm, options.script);
 	realm_add_recs(&realm);
+	stage("rec");
 	realm_activate(&realm);
+	stage("activate");
 	start_watch(&realm);
 	vcpus_start(&realm);
 	vcpus_join(&realm);

@@ -28,6 +28,7 @@ static const char usage[] =
 	"  --reject-ripas      reject the realm's RIPAS changes\n"
 	"  --trap-wfi          WFI leaves the realm\n"
 	"  --timeout SECONDS   give up after that time (none)\n"
+	"  --pause             wait for a line on standard input after each stage of creation\n"
 	"  --trace             tell every event\n"
 	"\n"
 	"A command is [REC:] [!] NAME ARGUMENT...; ! means that it must take an exception. An address is a number,\n"
@@ -78,7 +79,7 @@ static void parse_hash(struct options *options, const char *text)
 		die(EXIT_USAGE, "--hash %s: wanted sha256 or sha512", text);
 }
 
-enum { RECS = 1, MEM, IPA_BITS, HASH, RPV, PAYLOAD, DO, POPULATE, REJECT_RIPAS, TRAP_WFI, TIMEOUT, TRACE, HELP };
+enum { RECS = 1, MEM, IPA_BITS, HASH, RPV, PAYLOAD, DO, POPULATE, REJECT_RIPAS, TRAP_WFI, TIMEOUT, PAUSE, TRACE, HELP };
 
 static const struct option known[] = {
 	{ "recs", required_argument, NULL, RECS },
@@ -92,6 +93,7 @@ static const struct option known[] = {
 	{ "reject-ripas", no_argument, NULL, REJECT_RIPAS },
 	{ "trap-wfi", no_argument, NULL, TRAP_WFI },
 	{ "timeout", required_argument, NULL, TIMEOUT },
+	{ "pause", no_argument, NULL, PAUSE },
 	{ "trace", no_argument, NULL, TRACE },
 	{ "help", no_argument, NULL, HELP },
 	{ NULL, 0, NULL, 0 },
@@ -132,6 +134,9 @@ static void take(struct options *options, int option)
 		break;
 	case TIMEOUT:
 		options->timeout_s = parse_number("timeout", optarg, 1, 86400);
+		break;
+	case PAUSE:
+		say_pause = true;
 		break;
 	case TRACE:
 		say_trace = true;

@@ -81,11 +81,14 @@ void realm_create(struct realm *realm)
 	fill_params(realm, pool_pointer(realm, params), offered);
 	delegate(realm, realm->rd, 1);
 	delegate(realm, realm->rtt_base, realm->roots);
+	stage("delegate");
 	issue_create(realm, params);
 	pool_return(params);
 	trace("realm created: rd %#llx, %u bits of IPA, %u root tables of level %d", (unsigned long long)realm->rd,
 	      realm->options->ipa_bits, realm->roots, realm->root_level);
+	stage("realm");
 	init_ripas(realm, realm->ram, realm->ram + realm->ram_bytes);
+	stage("rtt");
 }
 
 void realm_load(struct realm *realm, uint64_t ipa, const void *content, uint64_t bytes)

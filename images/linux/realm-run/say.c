@@ -6,7 +6,7 @@
 
 #include "say.h"
 
-bool say_trace;
+bool say_trace, say_pause;
 
 static void line(const char *format, va_list values)
 {
@@ -37,6 +37,19 @@ void trace(const char *format, ...)
 	va_start(values, format);
 	line(format, values);
 	va_end(values);
+}
+
+void stage(const char *name)
+{
+	char byte;
+
+	if (!say_pause) {
+		trace("stage: %s", name);
+		return;
+	}
+	say("stage: %s", name);
+	while (read(STDIN_FILENO, &byte, 1) == 1 && byte != '\n')
+		;
 }
 
 void die(int status, const char *format, ...)

@@ -23,12 +23,14 @@ enum {
 	EXIT_REFUSED = 76,	/* the RMM or the module refused a call */
 };
 
-extern bool say_trace;
+extern bool say_trace, say_pause;
 
 /* "realm-run: ..." */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same with --trace only. */
 void trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A stage of the realm's life is reached; with --pause, wait for a line on standard input. */
+void stage(const char *name);
 /* Say it and end the process; the module takes everything back. */
 void die(int status, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
 

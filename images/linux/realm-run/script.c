@@ -211,6 +211,8 @@ void serve_payload(struct rec *rec)
 	struct payload_report report = *(struct payload_report *)rec->run->exit.gprs;
 	struct payload_command call = { 0 };
 
+	if (rec->index == 0 && rec->counts.host_call == 1)
+		stage("enter");
 	pthread_mutex_lock(&rec->realm->lock);
 	if (give_call(rec, &report, &call))
 		*(struct payload_command *)rec->run->enter.gprs = call;
