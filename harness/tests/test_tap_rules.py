@@ -113,3 +113,9 @@ def test_rules_are_chosen_by_side_and_name() -> None:
     assert choose(["leaks", "rmm"]) == {"leaks"} | {r.name for r in RULES if r.side is Side.RMM}
     with pytest.raises(HarnessError, match="no rule is named hots"):
         choose(["hots"])
+
+
+@each_rule
+def test_it_is_documented(rule: type[Rule]) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
+    assert f"| `{rule.name}` | {rule.says} | {rule.source} |" in text
