@@ -125,8 +125,9 @@ class Duel:
 
     def _accept(self, verdict: Verdict, x: tuple[int, ...]) -> None:
         if not verdict.accepts(x[:_OUTPUTS]):
-            wanted, seen = verdict.explain(x[:_OUTPUTS]).split("\nseen:   ")
-            raise Disagreement("result of the call", wanted.strip(), seen)
+            told = verdict.explain(x[:_OUTPUTS]).splitlines()
+            call, *wanted, seen = (line.partition(":")[2].strip() for line in told)
+            raise Disagreement(f"result of {call}", ", or ".join(wanted), seen)
 
     def _look_at_memory(self, made: Issue) -> None:
         """What successful calls do to the contents of granules."""

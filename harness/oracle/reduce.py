@@ -19,6 +19,7 @@ Attempt = Callable[[Sequence[str]], Failure | None]
 """Plays a scene's line and steps."""
 
 _OPTIONAL = (r" doing .*", r" with .*", r" on=\d+", r" irq=1", r" flags=\S+", r" gprs=\S+")
+_NO_FIELDS = re.compile(r" with(?= doing |$)")
 
 
 def reduce(failure: Failure, attempt: Attempt, *, timeout_s: float = 120.0) -> Failure:
@@ -75,7 +76,7 @@ class _Reducer:
                 if number >= len(self.best.lines):
                     return
                 lines = list(self.best.lines)
-                shorter = re.sub(pattern, "", lines[number])
+                shorter = _NO_FIELDS.sub("", re.sub(pattern, "", lines[number]))
                 if shorter != lines[number]:
                     lines[number] = shorter
                     self._try(lines)

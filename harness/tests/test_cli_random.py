@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""``cca random`` and ``cca replay``: a fault of the RMM becomes a short script that shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.mutants import load_faults, plant
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+SCRIPTS = sorted((CHECKOUT / "testcases" / "random" / "scripts").glob("*.txt"))
+MOST_STEPS = 12
+
+qemu = pytest.mark.qemu
+
+
+def with_fault(name: str, folder: Path) -> list[str]:
+    """Options of a stack whose RMM has a planted fault."""
+    [fault] = load_faults(CHECKOUT / "testcases" / "mutants", [name])
+    return plant(fault, CHECKOUT, folder).settings()
+
+
+@qemu
+def test_walk_without_a_disagreement_says_how_far_it_came(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main.main(["random", "--seed=7", "--steps=300"]) == 0
+    assert "seed 7: no disagreement in " in capsys.readouterr().out
+
+
+@qemu
+def test_fault_becomes_a_short_script(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Found at random, made short, saved; the script shows the fault, and only the fault."""
+    script, fault = tmp_path / "found.txt", with_fault("rtt-level", tmp_path)
+    assert main.main(["random", "--seed=1", f"--save={script}", *fault]) == 1
+    steps = [line for line in script.read_text().splitlines() if line.strip()[0].isdigit()]
+    assert len(steps) <= MOST_STEPS
+    capsys.readouterr()
+    assert main.main(["replay", str(script), *fault]) == 1
+    assert capsys.readouterr().out == f"embedded and the model part:\n{script.read_text()}"
+    assert main.main(["replay", str(script)]) == 0
+    assert f"agree in all {len(steps)} steps" in capsys.readouterr().out
+
+
+@qemu
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_kept_script_shows_its_fault(
+    script: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is named after the fault that it was found with."""
+    assert main.main(["replay", str(script), *with_fault(script.stem, tmp_path)]) == 1
+    last = script.read_text().splitlines()[-1].split()[0]
+    assert f"# step {last}: " in capsys.readouterr().out
+
+
+def test_script_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["replay", str(tmp_path / "none.txt")]) == 2
+    assert "none.txt cannot be read: " in capsys.readouterr().err
+
+
+@qemu
+def test_script_without_a_scene(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "script.txt"
+    script.write_text("WAKE on=1\n")
+    assert main.main(["replay", str(script)]) == 2
+    assert "begins with its scene, not with 'WAKE on=1'" in capsys.readouterr().err
+
+
+@qemu
+def test_scene_that_there_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "script.txt"
+    script.write_text("scene house\n")
+    assert main.main(["replay", str(script)]) == 2
+    assert "there is no scene 'house'" in capsys.readouterr().err
