@@ -88,9 +88,16 @@ class Lease:
             "place": self.place,
             "owner": lab.my_name(self.session),
             "consoles": {name: ports[port] for name, port in self.settings.consoles.items()},
-            "ssh": power.ssh_service(self._target),
+            "ssh": self._ssh(),
             "boot_timeout_s": self.settings.boot_timeout_s,
         }
+
+    def _ssh(self) -> words.Message | None:
+        service, own = power.ssh_service(self._target), self.settings.ssh
+        if service is None or not own:
+            return None
+        key = self._env.config.resolve_path(own["key"])
+        return {**service, "key": key, "host_key": own["host_key"]}
 
     async def watch(self, say: Say) -> None:
         """Tell the session as soon as the place is no longer ours, or no longer whole."""

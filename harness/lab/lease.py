@@ -39,11 +39,13 @@ class LeaseOrder:
 
 @dataclass(frozen=True, slots=True)
 class SshService:
-    """Where a board's SSH server is."""
+    """Where a board's SSH server is; ``key`` is a private key's file, ``host_key`` base64."""
 
     address: str
     port: int
     username: str
+    key: str
+    host_key: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A whole lab on this machine: labgrid's coordinator and exporter, boards made of QEMUs.
 
-``python -m harness.lab.loopback FOLDER`` runs one until Ctrl-C and writes ``FOLDER/lab.yaml``
-for ``--lab``. Every process ends with this one; every port is one that the system chose.
+``python -m harness.lab.loopback FOLDER [COMMAND]`` runs one until Ctrl-C, or while a command runs,
+and writes ``FOLDER/lab.yaml`` for ``--lab``. Every process ends with this one; every port is one
+that the system chose.
 """
 
 from __future__ import annotations
@@ -93,6 +94,8 @@ class LoopbackLab:
         self.boards: dict[str, LoopbackBoard] = {}
         self.coordinator: ChildProcess | None = None
         self.exporter: ChildProcess | None = None
+        self.ssh: dict[str, object] = {}
+        """A ``NetworkService`` that the exporter offers for each board, if this is not empty."""
 
     @classmethod
     def start(cls, folder: Path, what: Bootable, count: int = 4) -> Self:
@@ -164,6 +167,9 @@ class LoopbackLab:
         """Start the exporter, the first time or again after it was killed."""
         file = self.folder / "exporter.yaml"
         groups = {name: board.exports() for name, board in self.boards.items()}
+        if self.ssh:
+            for group in groups.values():
+                group["ssh"] = {"cls": "NetworkService", **self.ssh}
         file.write_text(json.dumps(groups, indent=1), encoding="utf-8")
         log = self.folder / "exporter.log"
         log.unlink(missing_ok=True)
@@ -238,16 +244,26 @@ def _wait(ready: Callable[[], object], process: ChildProcess, what: str) -> None
 
 
 def main() -> int:
-    """Run a lab on the embedded stack until it is interrupted."""
+    """Run a lab on the embedded stack: until it is interrupted, or while a command runs."""
     from harness.stack import build_stack, load_stack
 
-    folder = Path(sys.argv[1])
+    folder, command = Path(sys.argv[1]), sys.argv[2:]
     with LoopbackLab.start(folder, build_stack(load_stack("embedded"))) as lab:
         print(f"lab: coordinator {lab.address}, places {', '.join(lab.boards)}")
         print(f"scripts/regress --lab {lab.env}", flush=True)
+        if command:
+            return _run(lab, command)
         with contextlib.suppress(KeyboardInterrupt):
             threading.Event().wait()
     return 0
+
+
+def _run(lab: LoopbackLab, command: Sequence[str]) -> int:
+    """Run a command on the lab; a place that it does not give back is a failure too."""
+    status = subprocess.run(command, check=False).returncode
+    left = lab.acquired()
+    print(f"lab: {len(left)} places left acquired {left or ''}")
+    return status or int(bool(left))
 
 
 if __name__ == "__main__":

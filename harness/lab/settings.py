@@ -13,12 +13,13 @@
       wait_s: 900                          # most time to wait for a free place
       off_s: 2                             # how long power stays off
       without: [wiping]                    # capabilities of the stack that the boards lack
+      ssh: {key: FILE, host_key: AAAA…}    # private key, the server's public one; optional
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from harness.lab.faults import LabSettingsError
 
@@ -42,6 +43,7 @@ class LabSettings:
     wait_s: float = WAIT_S
     off_s: float = OFF_S
     without: tuple[str, ...] = ()
+    ssh: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, section: object, where: str) -> LabSettings:
@@ -50,7 +52,7 @@ class LabSettings:
             section = {}
         if not isinstance(section, dict):
             raise LabSettingsError(f"{where}: wants a mapping, got {section!r}")
-        known = [field.name for field in fields(cls)]
+        known = [one.name for one in fields(cls)]
         for key in section:
             if key not in known:
                 raise LabSettingsError(
@@ -64,6 +66,7 @@ class LabSettings:
             wait_s=_seconds(section, "wait_s", WAIT_S, where),
             off_s=_seconds(section, "off_s", OFF_S, where),
             without=_names(section.get("without", []), f"{where} without"),
+            ssh=_ssh(section.get("ssh"), f"{where} ssh"),
         )
 
 
@@ -83,6 +86,16 @@ def _consoles(value: object, where: str) -> dict[str, str]:
             hint="it is the line on which the monitor answers",
         )
     return consoles
+
+
+def _ssh(value: object, where: str) -> dict[str, str]:
+    ssh = _texts(value, where)
+    if ssh and set(ssh) != {"key", "host_key"}:
+        raise LabSettingsError(
+            f"{where}: wants key and host_key, got {', '.join(ssh)}",
+            hint="key: a private ed25519 key's file; host_key: base64, as in known_hosts",
+        )
+    return ssh
 
 
 def _deploy(value: object, where: str) -> str:

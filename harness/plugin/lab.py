@@ -8,6 +8,7 @@ shown and counted as "lab fault"; only a test that met ``MOST_ATTEMPTS`` of them
 
 from __future__ import annotations
 
+import base64
 import os
 import tempfile
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ from harness.machine import Machine
 from harness.plugin.keeper import Running
 from harness.plugin.session import CcaSession, cca_session, may_need_stack
 from harness.realm import GranulePool, Ledger, NormalWorld
+from harness.shell.keys import KeyPair
+from harness.shell.ssh import SshAddress, SshShell
 from harness.stack import BuiltStack
 
 MOST_ATTEMPTS = 4
@@ -284,6 +287,29 @@ def _attempt(lab: LabRun, item: pytest.Item, nextitem: pytest.Item | None, *, la
         if isinstance(fault, NoPlace):
             item.session.shouldfail = "no place of the lab could be had, the rest was not run"
     return again
+
+
+@pytest.fixture
+def board_shell(cca_running: Running) -> Iterator[SshShell]:
+    """A shell on the board over SSH, where the place has an SSH service."""
+    board: object = cca_running.machine
+    service = board.lease.ssh if isinstance(board, LabBoard) else None
+    if not isinstance(board, LabBoard) or service is None:
+        pytest.skip(
+            "no board with an SSH service: NetworkService of the place, ssh of --lab's file"
+        )
+    address = SshAddress(
+        service.port, base64.b64decode(service.host_key), service.address, service.username
+    )
+    shell = SshShell(
+        address,
+        KeyPair.read(Path(service.key)),
+        alarms=board.alarms,
+        check=board.check,
+        transcripts=board.folder,
+    )
+    yield shell
+    shell.close()
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, Any] | None:

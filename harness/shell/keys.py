@@ -6,14 +6,19 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_ssh_private_key,
 )
+
+from harness.shell.base import ShellError
 
 _ALGORITHM = b"ssh-ed25519"
 
@@ -28,6 +33,20 @@ class KeyPair:
     def generate(cls) -> KeyPair:
         """Make a new pair."""
         return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def read(cls, path: Path) -> KeyPair:
+        """Read a private Ed25519 key in OpenSSH's form, without a passphrase.
+
+        Raises ``ShellError``.
+        """
+        try:
+            private = load_ssh_private_key(path.read_bytes(), None)
+        except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as problem:
+            raise ShellError(f"{path} is not a private key that can be used: {problem}") from None
+        if not isinstance(private, Ed25519PrivateKey):
+            raise ShellError(f"{path} is not an Ed25519 key", hint="ssh-keygen -t ed25519")
+        return cls(private)
 
     @cached_property
     def _public_bytes(self) -> bytes:
