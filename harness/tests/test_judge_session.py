@@ -146,3 +146,12 @@ def test_a_test_must_break_what_it_says(machine: Machine) -> None:
     machine.delegate()
     with pytest.raises(RuleBroken, match="the test says that it violates gic-hcr, and did not"):
         machine.trial.check()
+
+
+def test_an_rmm_that_is_not_one_of_rmi_1_0_is_not_compared_with_the_model(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "calls.tap", "granules")
+    machine.delegate()
+    machine.trial.begin()
+    machine.delegate()
+    machine.trial.check()
+    machine.trial.close()

@@ -75,11 +75,12 @@ class Tally:
 class Judge:
     """Feed it the events of one file, from the beginning or from anywhere.
 
-    ``violations`` has what was found since it was last cleared, at most a thousand.
+    ``is_1_0`` says whether the RMM is one of RMI 1.0, for which the model is; None: it says so
+    itself. ``violations`` has what was found since it was last cleared, at most a thousand.
     """
 
     def __init__(
-        self, header: Header, rules: Collection[str] | None = None, *, is_1_0: bool = False
+        self, header: Header, rules: Collection[str] | None = None, *, is_1_0: bool | None = None
     ) -> None:
         wanted = {rule.name for rule in RULES} if rules is None else set(rules)
         self.violations: list[Violation] = []
@@ -88,8 +89,8 @@ class Judge:
         self._boots = Boots()
         self._rules = [rule() for rule in RULES if rule.name in wanted]
         self._replay: Replay | None = None
-        if wanted & _MODEL_RULES:
-            self._replay = Replay(header, self._mismatch, is_1_0=is_1_0)
+        if wanted & _MODEL_RULES and is_1_0 is not False:
+            self._replay = Replay(header, self._mismatch, is_1_0=bool(is_1_0))
             self.tally.replay = self._replay.tally
         self._wanted = wanted
         self._by_fid: dict[int, list[Rule]] = defaultdict(list)
