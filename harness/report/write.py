@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +78,7 @@ def _write_coverage(config: NightConfig, night: str, folder: Path, checkout: Pat
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.draft")  # the same name again after a kill
     try:
         draft.write_text(text, encoding="utf-8", errors="backslashreplace")
         draft.replace(path)
@@ -89,7 +88,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _point(link: Path, target: str) -> None:
-    draft = link.with_name(f".latest.{os.getpid()}")
+    draft = link.with_name(".latest.draft")
     draft.unlink(missing_ok=True)
     draft.symlink_to(target)
     draft.replace(link)

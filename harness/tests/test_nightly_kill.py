@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A night that is killed leaves nothing behind and is resumed; ``ci/kill-rounds`` does it often."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ProvisionError
+from harness.stack import build_stack, load_stack
+from harness.tests.kill_rounds import KINDS, Rounds
+
+pytestmark = [pytest.mark.qemu, pytest.mark.slow]
+
+
+class Fixed(random.Random):
+    """Kills what it is told to, as soon as it is there."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(1)
+        self.kind = kind
+
+    def expovariate(self, lambd: float = 1.0) -> float:
+        return 0.0
+
+    def choice(self, seq):  # type: ignore[no-untyped-def]
+        return self.kind if tuple(seq) == KINDS else seq[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kill_leaves_nothing_behind(tmp_path: Path, kind: str) -> None:
+    try:
+        build_stack(load_stack("embedded"))
+    except ProvisionError as problem:
+        pytest.skip(str(problem))
+    assert Rounds(tmp_path / "all", Fixed(kind)).run().startswith(kind)
