@@ -226,6 +226,26 @@ def test_the_first_violation_is_marked_and_found(page: WebDriver) -> None:
     assert a < 33_000 < b
 
 
+def test_marks_are_walked_in_their_order(page: WebDriver, tmp_path: Path) -> None:
+    # 28 is the return of 18, 41 a call.
+    marks = [Mark(28, "violation", "a", "why"), Mark(41, "failed test", "t", "it broke")]
+    open_page(page, make(tmp_path, story(), marks=marks), READY)
+    seen = []
+    for _ in range(3):
+        page.find_element("css selector", "body").send_keys("v")
+        settle(page)
+        seen.append((chosen(page), by_id(page, "mark").text, by_id(page, "why").text))
+    assert seen == [
+        (18, "first violation (1 of 2)", "a: why"),
+        (41, "failed test (2 of 2)", "t: it broke"),
+        (18, "first violation (1 of 2)", "a: why"),
+    ]
+    at, end = page.execute_script(
+        "const m = timeline.model; return [m.markAt(0), m.to[m.rowOf(18)]]"
+    )
+    assert at == end
+
+
 def pixel(page: WebDriver, color: str, seq: int) -> int:
     """How many pixels of a colour there are above the place of an event."""
     return int(

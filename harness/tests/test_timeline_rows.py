@@ -153,6 +153,12 @@ def test_json_has_registers_and_structures_as_text(tmp_path: Path) -> None:
     assert all(word.startswith("0x") for row in found for word in row.get("x", []))
 
 
+def test_every_key_of_the_json_is_documented(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "timeline.md").read_text()
+    keys = {key for row in told(tmp_path, story()) for key in as_json(row)}
+    assert {key for key in keys if f"`{key}`" not in text} == set()
+
+
 def test_json_leaves_parameters_out_that_came_back_unchanged(tmp_path: Path) -> None:
     writer = Story()
     given = (0x4000_3000, bytes(4096))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What was recorded, for people: lines, JSON, an HTML page, a Perfetto trace (docs/tap.md)."""
+"""What was recorded, for people: lines, JSON, an HTML page, a Perfetto trace (docs/timeline.md)."""
 
 from harness.timeline.callers import Caller, Realm, Rec
 from harness.timeline.choose import Choice, realm_number

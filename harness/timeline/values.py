@@ -73,7 +73,7 @@ def _named(values: Mapping[str, Value]) -> dict[str, Any]:
 
 
 def as_json(row: Row, start_ns: int = 0) -> dict[str, Any]:
-    """A row as a dict for JSON; what is not there is left out. docs/tap.md lists the keys."""
+    """A row as a dict for JSON; what is not there is left out. docs/timeline.md lists the keys."""
     event, caller = row.event, row.caller
     found: dict[str, Any] = {"seq": row.seq, "time_ns": max(0, row.time_ns - start_ns)}
     if not isinstance(event, Call | Return):

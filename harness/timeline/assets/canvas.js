@@ -182,7 +182,7 @@ class Painter {
   marks(height) {
     const { context: c, colors, scene, model } = this;
     model.markRows.forEach((row, n) => {
-      const x = scene.x(model.from[row]);
+      const x = scene.x(model.markAt(n));
       if (x < scene.gutter - 8 || x > scene.width) return;
       c.fillStyle = colors.mark;
       c.globalAlpha = n ? 0.5 : 1;
@@ -218,7 +218,7 @@ class Painter {
     c.fillStyle = colors.hit;
     for (const row of model.hits) c.fillRect(x(model.from[row]), height - 5, 1.5, 5);
     c.fillStyle = colors.mark;
-    for (const row of model.markRows) c.fillRect(x(model.from[row]) - 1, 0, 2.5, height);
+    for (const n of model.markRows.keys()) c.fillRect(x(model.markAt(n)) - 1, 0, 2.5, height);
     const left = x(scene.a), right = Math.max(left + 4, x(scene.b));
     c.fillStyle = colors.paper;
     c.globalAlpha = 0.6;

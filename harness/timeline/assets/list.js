@@ -49,8 +49,9 @@ class List {
     const number = element("span", String(model.seq[row]).padStart(7), "number");
     const when = element("span", `${(model.time[row] / 1e9).toFixed(6).padStart(12)}  `, "when");
     const { call, entry, answer, exit } = splitText(model.text[row]);
-    item.append(number, when, document.createElement("i"), this.indent(row) + call, element("span", entry, "entry"),
-      element("span", answer, model.flags[row] & FAILED ? "failed" : ""), element("span", exit, "exit"));
+    item.append(number, when, document.createElement("i"), element("span", this.indent(row) + call, "call"),
+      element("span", entry, "entry"), element("span", answer, model.flags[row] & FAILED ? "answer failed" : "answer"),
+      element("span", exit, "exit"));
     item.id = `row-${row}`;
     item.role = "option";
     item.ariaSelected = row === this.chosen;

@@ -66,29 +66,29 @@ class Page {
     this.by("facts").textContent = [`${model.count.toLocaleString("en")} calls`, ...facts].join(" · ");
     this.by("note").textContent = model.note;
     this.by("note").hidden = !model.note;
-    const button = this.by("mark");
-    this.nextMark = 0;
+    this.mark = 0;
+    this.markShown = false;
     this.by("marked").hidden = !model.marks.length || !model.count;
-    button.onclick = () => this.stepMark();
+    this.by("mark").onclick = () => this.stepMark();
     this.nameMark();
   }
 
-  // The button says what it leads to: the first mark, then the next, and round.
+  // The button and the words beside it are about one mark: the first, or the one shown last.
   nameMark() {
-    const { marks } = this.model, mark = marks[this.nextMark];
+    const { marks } = this.model, mark = marks[this.mark];
     if (!mark) return;
-    const of = marks.length > 1 ? ` (${this.nextMark + 1} of ${marks.length})` : "";
-    this.by("mark").textContent = `${this.nextMark ? "next: " : "first "}${mark.kind}${of}`;
+    const of = marks.length > 1 ? ` (${this.mark + 1} of ${marks.length})` : "";
+    this.by("mark").textContent = `${this.mark ? "" : "first "}${mark.kind}${of}`;
     this.by("why").textContent = mark.text ? `${mark.title}: ${mark.text}` : mark.title;
   }
 
   stepMark() {
     const { marks, markRows } = this.model;
     if (!markRows.length) return;
-    const row = markRows[this.nextMark];
-    this.nextMark = (this.nextMark + 1) % marks.length;
+    if (this.markShown) this.mark = (this.mark + 1) % marks.length;
+    this.markShown = true;
     this.nameMark();
-    this.choose(row);
+    this.choose(markRows[this.mark]);
   }
 
   families() {

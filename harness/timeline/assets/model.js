@@ -109,6 +109,12 @@ class Model {
     return Math.max(0, Math.min(low, this.count) - 1);
   }
 
+  // Where on the axis a mark is: where its call begins, or ends if the mark is about the return.
+  markAt(n) {
+    const row = this.markRows[n], { seq } = this.marks[n];
+    return seq !== this.seq[row] && seq === this.end[row] ? this.to[row] : this.from[row];
+  }
+
   // Index in a list of rows of the first one that begins at or after a place.
   lowerBound(rows, place) {
     let low = 0, high = rows.length;
