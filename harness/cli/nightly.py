@@ -6,8 +6,11 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
+
+from harness.cli.main import count
 
 HELP = "run the matrix of a file, resume it, write the report (ci/nightly calls this)"
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -27,6 +30,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on with a night that was interrupted; without one, begin a new one",
     )
+    parser.add_argument(
+        "--budget-min",
+        type=count,
+        metavar="N",
+        help="minutes for the whole night, in place of the file's",
+    )
+    parser.add_argument(
+        "--publish",
+        type=Path,
+        metavar="DIR",
+        help="afterwards make DIR a copy of the night's folder, for a CI to keep",
+    )
     doing = parser.add_mutually_exclusive_group()
     doing.add_argument("--check", action="store_true", help="check the files, list the cells")
     doing.add_argument(
@@ -41,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     from harness.nightly.night import HISTORY, Night
 
     config = load_config(args.config)
+    if args.budget_min:
+        config = replace(config, budget_s=60.0 * args.budget_min)
     if args.check:
         return _check(args)
     history = History(config.folder / HISTORY)
@@ -75,11 +92,15 @@ def _check(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace, history: object, name: str) -> int:
     from harness.nightly.config import load_config
     from harness.nightly.history import History
+    from harness.nightly.tidy import publish
     from harness.report import write_reports
 
     assert isinstance(history, History)
-    summary = write_reports(load_config(args.config), history, name, _CHECKOUT)
+    config = load_config(args.config)
+    summary = write_reports(config, history, name, _CHECKOUT)
     print(summary.text)
+    if args.publish:
+        publish(config.folder / name, args.publish)
     return summary.status
 
 

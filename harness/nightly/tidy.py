@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
+from harness.nightly.config import NightlyError
 from harness.nightly.history import History
 
 _KEPT_OF_OLD = ("report.html", "junit.xml", "results.jsonl", "kcidb.json", "night.json")
@@ -34,6 +36,30 @@ def old_nights(folder: Path, history: History, keep: int) -> list[str]:
         if heavy:
             gone.append(night.id)
     return gone
+
+
+def publish(night: Path, target: Path) -> None:
+    """Make ``target`` the night's folder anew, files linked where they can be.
+
+    Raises NightlyError if ``target`` is something else, or cannot be written.
+    """
+    if target.exists() and not (target / "night.json").is_file():
+        raise NightlyError(
+            f"{target} is there already and is not a night", hint="name a folder to be made"
+        )
+    try:
+        if target.exists():
+            shutil.rmtree(target)
+        shutil.copytree(night, target, symlinks=True, copy_function=_link)
+    except (OSError, shutil.Error) as problem:
+        raise NightlyError(f"{night} cannot be copied to {target}: {problem}") from problem
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
 
 
 def _recording(failure: Path) -> Path | None:
