@@ -42,7 +42,8 @@ def write_reports(config: NightConfig, history: History, night: str, checkout: P
         data = gather(history, config.folder, night, coverage)
         for name, render in _FILES.items():
             _write(folder / name, render(data))
-        _point(config.folder / "latest", night)
+        if history.nights(1)[0].id == night:
+            _point(config.folder / "latest", night)
     except OSError as problem:
         raise NightlyError(
             f"the report cannot be written to {folder}: {problem.strerror}",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -221,3 +222,12 @@ def test_end_of_a_worker_costs_one_test(start: Callable[..., Session]) -> None:
     assert "worker 'gw0' crashed while running" in session.output()
     machines = session.runs / "latest" / "machines"
     assert {"gw0", "gw1"} <= {path.name for path in machines.iterdir()}
+    assert "  | MONITOR READY" in session.output()
+    assert "hint:      the kernel's log says whether memory ran out" in session.output()
+    [failure] = (session.runs / "latest").glob("*/failure.json")
+    facts = json.loads(failure.read_text())
+    assert (facts["verdict"], facts["error"]) == (
+        "lab",
+        "worker 'gw0' died while it ran this test",
+    )
+    assert (failure.parent / "machine" / "ns.log").exists()
