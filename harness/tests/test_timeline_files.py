@@ -19,7 +19,7 @@ from harness.errors import HarnessError
 from harness.plugin.keeper import Running
 from harness.plugin.recorded import timeline_facts
 from harness.plugin.tapping import Watch
-from harness.tap import Recording, Tap
+from harness.tap import Recording, Return, Tap
 from harness.tests.tap_files import Writer
 from harness.tests.timeline_story import RD, Story, story
 from harness.tests.trace_format import faults_of_trace
@@ -107,14 +107,22 @@ def test_of_too_many_calls_those_around_the_first_mark_are_shown(tmp_path: Path)
     assert "behind them are not here" in columns["note"]
 
 
-def test_violations_become_marks() -> None:
+def test_violations_become_marks(tmp_path: Path) -> None:
+    call, back = next(
+        (event.call, event)
+        for event in Recording(recorded(tmp_path))
+        if isinstance(event, Return) and event.call is not None
+    )
     found = [
-        SimpleNamespace(rule="late", first=9, explanation="x"),
-        SimpleNamespace(rule="early", first=3, explanation="y"),
+        SimpleNamespace(rule="late", first=99, explanation="x", events=()),
+        SimpleNamespace(rule="pair", first=call.seq, explanation="y", events=(call, back)),
+        SimpleNamespace(rule="early", first=1, explanation="z", events=(call,)),
     ]
+    assert (call.seq, back.seq) == (2, 6)
     assert violation_marks(found) == [
-        Mark(3, "violation", "early", "y"),
-        Mark(9, "violation", "late", "x"),
+        Mark(2, "violation", "early", "z (began at #1)"),
+        Mark(6, "violation", "pair", "y"),
+        Mark(99, "violation", "late", "x"),
     ]
 
 
@@ -139,6 +147,27 @@ def test_a_perfetto_trace_has_tracks_slices_and_marks(tmp_path: Path) -> None:
     assert call["args"]["args"] == {"addr": "0x12000"}
     instants = [e["name"] for e in events if e["ph"] == "i"]
     assert instants == ["violation: rule", "3 records lost"]
+
+
+@pytest.mark.parametrize(
+    ("broken", "fault"),
+    [
+        ({"ph": "Q"}, "unknown phase Q"),
+        ({"dur": -1}, "dur is no time"),
+        ({"pid": "one"}, "pid is not a number"),
+        ({"ts": 1.5}, "overlap"),
+        ({"tid": 9}, "has no name"),
+    ],
+)
+def test_what_is_no_trace_is_noticed(broken: dict[str, object], fault: str) -> None:
+    named = {"ph": "M", "pid": 1, "tid": 0, "name": "process_name", "args": {"name": "x"}}
+    events = [
+        *(named, named | {"tid": 1, "name": "thread_name"}),
+        {"ph": "X", "pid": 1, "tid": 1, "name": "a", "cat": "c", "ts": 1, "dur": 1},
+        {"ph": "X", "pid": 1, "tid": 1, "name": "b", "cat": "c", "ts": 2, "dur": 1} | broken,
+    ]
+    [found] = faults_of_trace(json.dumps({"displayTimeUnit": "ns", "traceEvents": events}))
+    assert fault in found
 
 
 def failed_test(
@@ -249,7 +278,7 @@ def test_a_failed_test_keeps_its_timeline(tmp_path: Path) -> None:
     tap = Tap(path)
     writer.rmi("RMI_FEATURES", 0)
     writer.write(path)
-    broken = SimpleNamespace(rule="some-rule", first=4, explanation="why")
+    broken = SimpleNamespace(rule="some-rule", first=4, explanation="why", events=())
     trial = SimpleNamespace(found=lambda: [broken])
     running = cast("Running", SimpleNamespace(watch=Watch(tap, None), trial=trial))
     facts = timeline_facts(tmp_path, running, "t.py::t", "it broke\nbadly", 12)

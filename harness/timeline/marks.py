@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Protocol
 
+from harness.tap import Event, Return
 from harness.timeline.rows import Row
 
 Kind = Literal["violation", "failed test"]
@@ -29,6 +30,10 @@ class Violation(Protocol):
     def explanation(self) -> str:
         """What is wrong."""
 
+    @property
+    def events(self) -> Sequence[Event]:
+        """What it is about; the last one is where it was noticed. May be empty."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -45,9 +50,16 @@ class Mark:
 
 
 def violation_marks(violations: Iterable[Violation]) -> list[Mark]:
-    """Marks of what rules found, in the order of the recording."""
-    marks = [Mark(found.first, VIOLATION, found.rule, found.explanation) for found in violations]
-    return sorted(marks, key=lambda mark: mark.seq)
+    """Marks of what rules found, where they noticed it, in the order of the recording."""
+    return sorted(map(_mark, violations), key=lambda mark: mark.seq)
+
+
+def _mark(found: Violation) -> Mark:
+    last = found.events[-1] if found.events else None
+    seq = last.seq if last else found.first
+    call = last.call if isinstance(last, Return) else None
+    began = "" if found.first in (seq, call.seq if call else seq) else f" (began at #{found.first})"
+    return Mark(seq, VIOLATION, found.rule, found.explanation + began)
 
 
 class Waiting:
