@@ -19,6 +19,7 @@ NEAR: dict[str, tuple[str, ...]] = {
     "exit": ("context", "mmio"),
     "gic": ("gic",),
     "granule": ("granules", "rd", "data"),
+    "lock": ("races",),
     "measurement": ("measurement", "rsi"),
     "psci": ("psci",),
     "realm": ("rd", "rec"),

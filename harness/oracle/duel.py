@@ -75,7 +75,7 @@ class Duel:
         for pa, content in dict(made.memory).items():  # type: ignore[call-overload]
             self.link.write(Pa(pa), content)
         x = self.link.smc(made.fid, *made.args, timeout_s=_CALL_TIMEOUT_S)
-        self._accept(verdict, x)
+        self.accept(verdict, x)
         self.state = after
 
     def _play(self, made: Step) -> str:
@@ -89,13 +89,19 @@ class Duel:
         return self._issue(made)
 
     def _issue(self, made: Issue) -> str:
-        self._write_fields(made)
-        called = Call(made.fid, made.args, self.memory, made.pe)
-        verdict, after = step(self.state, called)
+        self.write_fields(made)
+        verdict, after = step(self.state, self.call(made))
         if isinstance(verdict, EnterVerdict):
             return self._enter(made, verdict, after)
-        x = self._smc(made)
-        self._accept(verdict, x)
+        return self.judge(made, verdict, after, self._smc(made))
+
+    def call(self, made: Issue) -> Call:
+        """The step as the model takes it."""
+        return Call(made.fid, made.args, self.memory, made.pe)
+
+    def judge(self, made: Issue, verdict: Verdict, after: State, x: tuple[int, ...]) -> str:
+        """Compare the result of a call that enters no REC, and follow it."""
+        self.accept(verdict, x)
         if verdict.ok:
             self._look_at_memory(made)
         before, self.state = self.state, after
@@ -103,7 +109,8 @@ class Duel:
             self._note(made, before)
         return f"{verdict.name} {verdict.condition or 'success'}"
 
-    def _write_fields(self, made: Issue) -> None:
+    def write_fields(self, made: Issue) -> None:
+        """Write the parameter page of a call, where it has one."""
         found = PAGES_OF.get(made.name)
         if found is None or not made.args:
             return
@@ -123,7 +130,8 @@ class Duel:
         self.link.irq_ack(pe=made.pe)
         return x
 
-    def _accept(self, verdict: Verdict, x: tuple[int, ...]) -> None:
+    def accept(self, verdict: Verdict, x: tuple[int, ...]) -> None:
+        """Compare the result of a call. Raises Disagreement."""
         if not verdict.accepts(x[:_OUTPUTS]):
             told = verdict.explain(x[:_OUTPUTS]).splitlines()
             call, *wanted, seen = (line.partition(":")[2].strip() for line in told)
@@ -162,7 +170,7 @@ class Duel:
             self.naps.begin(made, self.state)
             self.state = plan.state
         else:
-            self._accept(verdict, self._smc(made))
+            self.accept(verdict, self._smc(made))
             self.state = compare_run(self.residents, plan, made.args[1])
         self.bodies[made.args[0]] = plan.body
         return "nap begun" if plan.naps else plan.came
