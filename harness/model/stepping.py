@@ -36,16 +36,16 @@ def step(state: State, call: Call) -> tuple[Verdict, State]:
     an :class:`~harness.model.outcome.EnterVerdict`.
     """
     if call.command is None:
-        return Verdict(call.name, str(call), (Answer((NOT_SUPPORTED,), "unknown_fid"),)), state
+        return Verdict(call.name, call, (Answer((NOT_SUPPORTED,), "unknown_fid"),)), state
     view = View(state, call)
     conditions = failing(view)
     if conditions:
         return _failure(view, conditions)
     if view.name == _ENTER:
         outcome, after = enter(view)
-        return EnterVerdict(_ENTER, str(call), (Answer((_SUCCESS,)),), outcome), after
+        return EnterVerdict(_ENTER, call, (Answer((_SUCCESS,)),), outcome), after
     outputs, after = EFFECTS[view.name](view)
-    return Verdict(view.name, str(call), (Answer((_SUCCESS, *outputs)),)), after
+    return Verdict(view.name, call, (Answer((_SUCCESS, *outputs)),)), after
 
 
 def failing_conditions(state: State, call: Call) -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def _failure(view: View, conditions: Sequence[Condition]) -> tuple[Verdict, Stat
     after = view.state
     if (view.name, strict.condition) == ("RMI_PSCI_COMPLETE", "status"):
         after = psci_complete_denied_too_late(view)
-    return Verdict(view.name, str(view.call), tuple(answers)), after
+    return Verdict(view.name, view.call, tuple(answers)), after
 
 
 def _status(view: View, condition: Condition) -> int:

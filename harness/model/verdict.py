@@ -42,11 +42,11 @@ class Answer:
 class Verdict:
     """The strict answer (order of the tables) and every acceptable one, the strict first.
 
-    ``name`` is the command's name, ``shown`` the call for reports.
+    ``name`` is the command's name; ``shown`` is printed as the call in reports.
     """
 
     name: str
-    shown: str
+    shown: object
     acceptable: tuple[Answer, ...]
 
     @property

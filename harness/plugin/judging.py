@@ -58,12 +58,18 @@ class Trial:
 
     def __init__(self, path: Path, built: BuiltStack) -> None:
         self.path = path
-        self.terms = Terms(choose(["rmm"]))
         self._next = 0
         self._closed = False
         self._assembler = Assembler()
         self._file = TapFile(path)
         self._judge = Judge(self._file.header(), is_1_0=_RMI_1_0 in built.capabilities)
+        self.terms = Terms(choose(["rmm"]))
+        self.agree(self.terms)
+
+    def agree(self, terms: Terms) -> None:
+        """What holds for the test that begins."""
+        self.terms = terms
+        self._judge.hold(terms.hold | terms.broken)
 
     def begin(self) -> None:
         """A new test: what was before is not its doing."""

@@ -134,14 +134,14 @@ def test_a_rule_of_the_host_does_not_hold_by_itself(machine: Machine) -> None:
     machine.trial.begin()
     machine.delegate()
     machine.trial.check()  # nothing is given back
-    machine.trial.terms = terms_of(item(pytest.mark.host_rules))
+    machine.trial.agree(terms_of(item(pytest.mark.host_rules)))
     machine.trial.begin()
     with pytest.raises(RuleBroken, match="leaks"):
         machine.trial.check()
 
 
 def test_a_test_must_break_what_it_says(machine: Machine) -> None:
-    machine.trial.terms = terms_of(item(pytest.mark.violates("leaks", "gic-hcr")))
+    machine.trial.agree(terms_of(item(pytest.mark.violates("leaks", "gic-hcr"))))
     machine.trial.begin()
     machine.delegate()
     with pytest.raises(RuleBroken, match="the test says that it violates gic-hcr, and did not"):

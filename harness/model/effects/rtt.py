@@ -21,7 +21,7 @@ from harness.model.rtt import (
     Walk,
     entry_bytes,
 )
-from harness.model.state import DELEGATED, Granule, GranuleState, RipasWindow, State
+from harness.model.state import DELEGATED, Granule, GranuleState, Realm, RipasWindow, State
 from harness.model.view import View, sure
 
 _STATE = tables().enum("RmiRttEntryState")
@@ -66,15 +66,19 @@ def _removed(view: View, leaf: Entry) -> State:
 
 
 def read_entry(view: View) -> Effect:
-    """RMI_RTT_READ_ENTRY: what the walk ended at; rel0 hides the PA of DESTROYED data."""
-    realm, walk = view.sure_realm, view.sure_walk
-    entry = walk.entry
+    """RMI_RTT_READ_ENTRY: what the walk ended at."""
+    walk = view.sure_walk
+    return (walk.level, *entry_shown(walk.entry, view.sure_realm)), view.state
+
+
+def entry_shown(entry: Entry, realm: Realm) -> tuple[int, int, int]:
+    """State, descriptor and RIPAS that the host is shown; rel0 hides the PA of DESTROYED data."""
     desc = entry.pa
     if entry.hipas is Hipas.ASSIGNED_NS:
         desc = host_descriptor(entry.pa, entry.attributes, realm)
     elif entry.ripas is Ripas.DESTROYED:
         desc = 0
-    return (walk.level, _STATE_OF[entry.hipas], desc, entry.ripas), view.state
+    return _STATE_OF[entry.hipas], desc, entry.ripas
 
 
 def map_unprotected(view: View) -> Effect:

@@ -13,10 +13,12 @@ from typing import cast
 
 from harness.abi import tables
 from harness.model.conditions.rtt import attributes, output_address
+from harness.model.effects.rtt import entry_shown
 from harness.model.rtt import (
     ENTRIES,
     LAST_LEVEL,
     UNASSIGNED,
+    UNASSIGNED_NS,
     Entry,
     Hipas,
     Ripas,
@@ -24,7 +26,7 @@ from harness.model.rtt import (
     entry_bytes,
     walk_tables,
 )
-from harness.model.state import DELEGATED, UNDELEGATED, Granule, GranuleState
+from harness.model.state import DELEGATED, UNDELEGATED, Granule, GranuleState, Realm
 from harness.tap.replay.world import World
 from harness.types import GRANULE_BYTES, MASK64
 
@@ -33,7 +35,6 @@ _Shortcut = Callable[[World, Registers, Registers], bool]
 
 _OFFSET = GRANULE_BYTES - 1
 _FIRST_BLOCK_LEVEL = 1
-_PAGE_BITS = GRANULE_BYTES.bit_length() - 1
 _DESC = tables().bitfield("UnprotectedDesc")
 _ATTRIBUTES = attributes(MASK64)
 _KNOWN_BITS = _ATTRIBUTES | _DESC.bits("OA").mask
@@ -63,13 +64,13 @@ def _is_delegated(world: World, pa: int) -> bool:
 
 
 def _entry_at(
-    world: World, rd: int, ipa: int, level: int, *, protected: bool
+    world: World, rd: int, ipa: int, level: int, *, protected: bool | None
 ) -> tuple[Table, int] | None:
-    """The table of a level that an IPA of one half leads to, and the index in it."""
+    """The table of a level that an IPA of one half (or any) leads to, and the index in it."""
     realm = world.realms.get(rd)
     if realm is None or ipa & entry_bytes(level) - 1 or ipa >= realm.ipa_top:
         return None
-    if realm.is_protected(ipa) is not protected:
+    if protected is not None and realm.is_protected(ipa) is not protected:
         return None
     walk = walk_tables(realm.rtts, realm.rtt_base, realm.start_level, ipa, level)
     return (walk.table, walk.index) if walk.table.level == level else None
@@ -107,7 +108,7 @@ def _data_destroy(world: World, x: Registers, out: Registers) -> bool:
     before = table.entry(index)
     if before.hipas is not Hipas.ASSIGNED or out[1] != before.pa:
         return False
-    if out[2] != table.base + (_next_live(table, index + 1) << _PAGE_BITS):
+    if out[2] != table.ipa(_next_live(table, index + 1)):
         return False
     ripas = Ripas.EMPTY if before.ripas is Ripas.EMPTY else Ripas.DESTROYED
     _set(table, index, UNASSIGNED[ripas])
@@ -143,12 +144,71 @@ def _map_unprotected(world: World, x: Registers, _out: Registers) -> bool:
     return True
 
 
+def _rtt_create(world: World, x: Registers, _out: Registers) -> bool:
+    rd, rtt, ipa, level = x[1:5]
+    realm = world.realms.get(rd)
+    if realm is None or not realm.start_level < level <= LAST_LEVEL:
+        return False
+    if not _is_delegated(world, rtt) or (rtt >> 48 and not realm.has_lpa2):
+        return False
+    found = _entry_at(world, rd, ipa, level - 1, protected=None)
+    if found is None:
+        return False
+    parent, index = found
+    leaf = parent.entry(index)
+    if leaf.hipas is Hipas.TABLE:
+        return False
+    _tables(realm)[rtt] = Table(level, parent.ipa(index), leaf)
+    _set(parent, index, Entry(Hipas.TABLE, pa=rtt))
+    world.granules.put(rtt, Granule(GranuleState.RTT, rd))
+    return True
+
+
+def _rtt_destroy(world: World, x: Registers, out: Registers) -> bool:
+    rd, ipa, level = x[1:4]
+    realm = world.realms.get(rd)
+    if realm is None or not realm.start_level < level <= LAST_LEVEL:
+        return False
+    found = _entry_at(world, rd, ipa, level - 1, protected=None)
+    if found is None:
+        return False
+    parent, index = found
+    before = parent.entry(index)
+    if before.hipas is not Hipas.TABLE or realm.rtts[before.pa].is_live:
+        return False
+    if out[1:3] != (before.pa, parent.ipa(_next_live(parent, index + 1))):
+        return False
+    del _tables(realm)[before.pa]
+    protected = realm.is_protected(ipa)
+    _set(parent, index, UNASSIGNED[Ripas.DESTROYED] if protected else UNASSIGNED_NS)
+    world.granules.put(before.pa, DELEGATED)
+    return True
+
+
+def _tables(realm: Realm) -> dict[int, Table]:
+    return cast("dict[int, Table]", realm.rtts)
+
+
+def _rtt_read_entry(world: World, x: Registers, out: Registers) -> bool:
+    rd, ipa, level = x[1:4]
+    realm = world.realms.get(rd)
+    if realm is None or not realm.start_level <= level <= LAST_LEVEL:
+        return False
+    if ipa & entry_bytes(level) - 1 or ipa >= realm.ipa_top:
+        return False
+    walk = walk_tables(realm.rtts, realm.rtt_base, realm.start_level, ipa, level)
+    return out[1:5] == (walk.level, *entry_shown(walk.entry, realm))
+
+
 _BY_NAME: Mapping[str, _Shortcut] = {
     "RMI_GRANULE_DELEGATE": _delegate,
     "RMI_GRANULE_UNDELEGATE": _undelegate,
     "RMI_DATA_CREATE_UNKNOWN": _data_create_unknown,
     "RMI_DATA_DESTROY": _data_destroy,
+    "RMI_RTT_CREATE": _rtt_create,
+    "RMI_RTT_DESTROY": _rtt_destroy,
     "RMI_RTT_MAP_UNPROTECTED": _map_unprotected,
+    "RMI_RTT_READ_ENTRY": _rtt_read_entry,
 }
 SHORTCUTS: Mapping[int, _Shortcut] = {
     tables().command(name).fid: judge for name, judge in _BY_NAME.items()

@@ -57,6 +57,7 @@ class AuxCount(Rule):
     source = "RMI_REC_AUX_COUNT; RMI_REC_CREATE num_aux; KVM 17"
     says = "a REC is created with as many auxiliary granules as RMI_REC_AUX_COUNT said"
     watches = (_REC_CREATE, "RMI_REC_AUX_COUNT")
+    always = True
 
     def __init__(self) -> None:
         self._answer: Return | None = None

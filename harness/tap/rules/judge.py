@@ -93,11 +93,30 @@ class Judge:
             self._replay = Replay(header, self._mismatch, is_1_0=bool(is_1_0))
             self.tally.replay = self._replay.tally
         self._wanted = wanted
-        self._by_fid: dict[int, list[Rule]] = defaultdict(list)
+        self._held: list[Rule] = []
+        self._on_call: dict[int, list[Rule]] = {}
+        self._on_return: dict[int, list[Rule]] = {}
+        self._of_realm: list[Rule] = []
+        self.hold(wanted)
+
+    def hold(self, names: Collection[str]) -> None:
+        """From now on ask only these rules; one that was not asked before knows nothing."""
+        before, self._held = self._held, []
+        on_call: dict[int, list[Rule]] = defaultdict(list)
+        on_return: dict[int, list[Rule]] = defaultdict(list)
         for rule in self._rules:
-            for name in rule.watches:
-                self._by_fid[tables().command(name).fid].append(rule)
-        self._of_realm = [rule for rule in self._rules if rule.realm]
+            if rule.name not in names and not rule.always:
+                continue
+            if rule not in before:
+                rule.lost()
+            self._held.append(rule)
+            for fid in (tables().command(name).fid for name in rule.watches):
+                if type(rule).call is not Rule.call:
+                    on_call[fid].append(rule)
+                if type(rule).back is not Rule.back:
+                    on_return[fid].append(rule)
+        self._on_call, self._on_return = dict(on_call), dict(on_return)
+        self._of_realm = [rule for rule in self._held if rule.realm]
 
     def feed(self, event: Event) -> None:
         """Take the next event."""
@@ -123,7 +142,7 @@ class Judge:
     def end(self) -> None:
         """Judge what can be judged only when nothing more is to come, or a test is over."""
         self.settle()
-        for rule in self._rules:
+        for rule in self._held:
             self._keep(rule.end(self.books))
 
     def _host(self, event: Call | Return) -> None:
@@ -131,13 +150,13 @@ class Judge:
             self._replay.host(event)
         if isinstance(event, Call):
             fid = event.record.x[0]
-            for rule in self._by_fid.get(fid, ()):
+            for rule in self._on_call.get(fid, ()):
                 self._keep(rule.call(event, self.books))
         elif event.call is None:
             return
         else:
             fid = event.call.record.x[0]
-            for rule in self._by_fid.get(fid, ()):
+            for rule in self._on_return.get(fid, ()):
                 self._keep(rule.back(event, self.books))
             self.books.enter(event)
         if fid == CPU_ON:
@@ -148,7 +167,7 @@ class Judge:
             if event.record.x[0] == BOOTED and self._boots.is_cold():
                 self._booted()
         elif event.call is not None:
-            for rule in self._by_fid.get(event.call.record.x[0], ()):
+            for rule in self._on_return.get(event.call.record.x[0], ()):
                 self._keep(rule.back(event, self.books))
 
     def _realm(self, event: Call | Return) -> None:
@@ -171,7 +190,7 @@ class Judge:
 
     def _forget(self, *, complete: bool) -> None:
         self.books.begin(complete=complete)
-        for rule in self._rules:
+        for rule in self._held:
             rule.lost()
 
     def _mismatch(self, mismatch: Mismatch) -> None:

@@ -45,7 +45,8 @@ class Rule:
     """One rule. A new object has seen nothing; ``books`` are as before the event.
 
     ``watches`` names the commands whose CALLs and RETURNs the rule wants, ``realm`` says
-    that it also wants the SMCs of realms.
+    that it also wants the SMCs of realms, ``always`` that it must see them even while it does
+    not hold, for it cannot do without the past.
     """
 
     name: ClassVar[str]
@@ -54,6 +55,7 @@ class Rule:
     says: ClassVar[str]
     watches: ClassVar[tuple[str, ...]] = ()
     realm: ClassVar[bool] = False
+    always: ClassVar[bool] = False
 
     def call(self, call: Call, books: Books) -> Found:
         """The host or the RMM makes a call."""
