@@ -90,6 +90,7 @@ class Lease:
             "consoles": {name: ports[port] for name, port in self.settings.consoles.items()},
             "ssh": self._ssh(),
             "boot_timeout_s": self.settings.boot_timeout_s,
+            "alive_s": self.settings.alive_s,
         }
 
     def _ssh(self) -> words.Message | None:

@@ -157,6 +157,7 @@ class Lease:
         self.place: str = facts["place"]
         self.owner: str = facts["owner"]
         self.boot_timeout_s: float = facts["boot_timeout_s"]
+        self.alive_s: float = facts["alive_s"]
         self.ports = {name: SerialPort(**port) for name, port in facts["consoles"].items()}
         self.ssh = SshService(**facts["ssh"]) if facts["ssh"] else None
         self.fault: LabFault | None = None

@@ -25,8 +25,6 @@ from harness.machine.symbols import symboliser
 from harness.transcript import Transcript
 
 _CONNECT_S = 10.0
-_PULSE_S = 3.0
-"""How long a board may be silent after its power was switched on, when it is to prove itself."""
 
 
 class LabBoard:
@@ -145,7 +143,7 @@ class LabBoard:
             return problem
         self.fault = self._trouble() or LabFault(
             f"place {self.lease.place}: the board hangs: it was silent, and stayed so for "
-            f"{_PULSE_S:g} s after its power was switched off and on",
+            f"{self.lease.alive_s:g} s after its power was switched off and on",
             hint="see to the board; it is left alone for ten minutes",
             place=self.lease.place,
             broken=True,
@@ -157,7 +155,7 @@ class LabBoard:
             self.lease.ask(words.POWER_OFF)
             before = self.heard_bytes()
             self.lease.ask(words.POWER_ON)
-            deadline = Deadline.after(_PULSE_S)
+            deadline = Deadline.after(self.lease.alive_s)
             waiting = threading.Event()
             while self.heard_bytes() == before and not deadline.expired and not self._trouble():
                 waiting.wait(0.05)

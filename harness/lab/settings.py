@@ -10,6 +10,7 @@
       consoles: {ns: ns, secure: secure}   # console of ours: name of the place's serial port
       deploy: flash-board {place} {flash}  # run before power is switched on; optional
       boot_timeout_s: 60                   # from power on to the monitor's ready line
+      alive_s: 10                          # from power on to the first byte on any console
       wait_s: 900                          # most time to wait for a free place
       off_s: 2                             # how long power stays off
       without: [wiping]                    # capabilities of the stack that the boards lack
@@ -27,6 +28,7 @@ NS = "ns"
 """The console that the monitor serves: every board must have it."""
 
 BOOT_TIMEOUT_S = 60.0
+ALIVE_S = 10.0
 WAIT_S = 900.0
 OFF_S = 2.0
 DEPLOY_FIELDS = ("place", "flash", "bl1", "fip")
@@ -40,6 +42,7 @@ class LabSettings:
     consoles: Mapping[str, str]
     deploy: str = ""
     boot_timeout_s: float = BOOT_TIMEOUT_S
+    alive_s: float = ALIVE_S
     wait_s: float = WAIT_S
     off_s: float = OFF_S
     without: tuple[str, ...] = ()
@@ -63,6 +66,7 @@ class LabSettings:
             consoles=_consoles(section.get("consoles"), f"{where} consoles"),
             deploy=_deploy(section.get("deploy", ""), f"{where} deploy"),
             boot_timeout_s=_seconds(section, "boot_timeout_s", BOOT_TIMEOUT_S, where),
+            alive_s=_seconds(section, "alive_s", ALIVE_S, where),
             wait_s=_seconds(section, "wait_s", WAIT_S, where),
             off_s=_seconds(section, "off_s", OFF_S, where),
             without=_names(section.get("without", []), f"{where} without"),
