@@ -178,7 +178,7 @@ def _text(facts: dict[str, object], running: Running | None) -> str:
             lines += ["PEs:", *_listed(facts["positions"])]
         if facts["symbols"]:
             lines += ["symbols:", *_listed(facts["symbols"])]
-        lines.append(running.machine.consoles["ns"].describe(8))
+        lines.append(next(iter(running.machine.consoles.values())).describe(8))
     lines.append(f"stack:     {facts['stack']} {str(facts.get('stack_hash', ''))[:12]}")
     if facts["hint"]:
         lines.append(f"hint:      {facts['hint']}")

@@ -158,6 +158,7 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "kernel": ("image", "elf", "map", "modules"),
     "headers": ("image",),
     "module": ("image",),
+    "timers": ("image",),
     "realm-run": ("image", "elf", "agent"),
     "rootfs": ("image",),
     "vmm": ("image", "elf"),

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -268,6 +269,10 @@ static void serve(struct lane *lane, struct request *request)
 		break;
 	case RMI_AGENT_OP_TOUCH:
 		serve_touch(request);
+		break;
+	case RMI_AGENT_OP_IOCTL:
+		error = ioctl(device.fd, head->args[0], head->args[1]);
+		answer(head->seq, error < 0 ? -errno : 0, error, NULL, 0);
 		break;
 	default:
 		answer(head->seq, -ENOSYS, 0, NULL, 0);
