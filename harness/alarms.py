@@ -64,6 +64,11 @@ class AlarmLog:
         """Every alarm that was not expected, in order of arrival."""
         return tuple(self._alarms)
 
+    def count(self, name: str) -> None:
+        """Count one occurrence of a rule as seen: the machine begins after it."""
+        with self._lock:
+            self._count[name] += 1
+
     def feed(self, console: str, data: bytes) -> None:
         """Scan the next bytes of a console; complete lines only, the rest is kept."""
         with self._lock:

@@ -31,7 +31,6 @@ _POLL_S = 0.05
 _FORWARDED = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s")
 
 _WELCOME = """\
-[ -w /sys/module/cca_timers/parameters/rearm ] && echo 1 > /sys/module/cca_timers/parameters/rearm
 date -s @{now} >/dev/null
 echo {seed} > /dev/urandom
 mkdir -p /root/.ssh
@@ -62,6 +61,8 @@ class Host:
         """How it came up: "cold boot" or "snapshot"."""
         self.serial = SerialShell(machine.consoles["host"], "the host's console")
         self._ssh: SshShell | None = None
+        self.dismissed = False
+        """Whether it was ended on purpose."""
 
     @classmethod
     def boot(
@@ -171,7 +172,7 @@ class Host:
         """
         self._forget_ssh()
         if not forced:
-            self.serial.console.send("sync; killall5 -15; poweroff -f\n")
+            self.serial.console.send("kill -TERM -1; sync; poweroff -f\n")
             until = Deadline.after(timeout_s)
             while self.machine.alive:
                 if until.expired:
@@ -188,6 +189,7 @@ class Host:
 
     def stop(self) -> None:
         """End it without ceremony. Idempotent."""
+        self.dismissed = True
         self._forget_ssh()
         self.machine.stop(soft_s=0)
 

@@ -20,6 +20,7 @@ from harness.host.host import BOOT_TIMEOUT_S, Host, HostKeys
 from harness.host.states import StateStore
 from harness.machine import Machine, TapPlugin, argv
 
+REARM = "/usr/bin/cca-rearm"
 _INCOMING = ("-incoming", "defer")
 _CAPABILITIES = [{"capability": "mapped-ram", "state": True}]
 _BANDWIDTH = 1 << 40
@@ -117,13 +118,26 @@ def restore(
         machine.qmp("migrate-set-capabilities", capabilities=_CAPABILITIES)
         machine.qmp("migrate-incoming", uri=f"file:{state}")
         _await_transfer(machine, "take")
+        machine.alarms.count("reboot")
         machine.qmp("cont")
         host = Host(machine, keys or HostKeys(), "snapshot")
+        _rearm(host)
         host.welcome()
     except BaseException:
         machine.stop(soft_s=0)
         raise
     return host
+
+
+def _rearm(host: Host) -> None:
+    """Let the host's timers go on: QEMU does not keep when the one of EL2 is due."""
+    result = host.serial.run(REARM)
+    if not result.ok:
+        raise SnapshotError(
+            f"the host's timers stand still after a restore: {REARM} ended with status"
+            f" {result.status}\n{result.output}",
+            hint=f"put images/linux/rearm into the root file system as {REARM}",
+        )
 
 
 def _await_transfer(machine: Machine, verb: str) -> None:

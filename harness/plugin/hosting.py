@@ -172,7 +172,7 @@ def _audit(hosted: Hosted) -> None:
                 f"{len(bad)} lines of the kernel's log complain:\n{shown}",
                 hint="the whole log is in the machine's folder, in host.log",
             )
-    else:
+    elif not host.dismissed:
         host.machine.alarms.check()
     if hosted.trial is not None:
         hosted.trial.check()
