@@ -155,3 +155,14 @@ def test_an_rmm_that_is_not_one_of_rmi_1_0_is_not_compared_with_the_model(tmp_pa
     machine.delegate()
     machine.trial.check()
     machine.trial.close()
+
+
+def test_what_el3_did_must_have_succeeded(machine: Machine) -> None:
+    machine.trial.begin()
+    call = machine.writer.call("RMI_GRANULE_DELEGATE", GRANULE)
+    inner = machine.writer.call(EL3, GRANULE, state=State.REALM)
+    machine.writer.back(inner, 0, state=State.REALM)
+    machine.writer.back(call, 1)
+    machine.writer.write(machine.path)
+    with pytest.raises(RuleBroken, match="RMM_GTSI_DELEGATE was done, and yet the call failed"):
+        machine.trial.check()

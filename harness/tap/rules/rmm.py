@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from harness.abi import tables
 from harness.tap.events import Call, Return
 from harness.tap.rules.books import Books
 from harness.tap.rules.rule import Found, Rule, Side
@@ -15,6 +16,7 @@ from harness.tap.rules.rule import Found, Rule, Side
 _ENTER = "RMI_REC_ENTER"
 _DELEGATE, _UNDELEGATE = "RMI_GRANULE_DELEGATE", "RMI_GRANULE_UNDELEGATE"
 _AT_EL3 = {_DELEGATE: "RMM_GTSI_DELEGATE", _UNDELEGATE: "RMM_GTSI_UNDELEGATE"}
+_EL3_FID = {tables().command(n).fid: tables().command(e).fid for n, e in _AT_EL3.items()}
 
 
 class ModelVerdict(Rule):
@@ -42,33 +44,42 @@ class GptChanged(Rule):
     def call(self, call: Call, books: Books) -> Found:
         """A call of the host begins."""
         del books
-        if call.name in _AT_EL3:
-            self._under_way[call.cpu] = call
-            self._done.pop(call.cpu, None)
+        record = call.record
+        if record.x[0] in _EL3_FID:
+            self._under_way[record.cpu] = call
+            self._done.pop(record.cpu, None)
         return ()
 
     def back(self, seen: Return, books: Books) -> Found:
         """EL3 did it for this granule exactly when the RMM says that it is done."""
-        if seen.name not in _AT_EL3:
+        assert seen.call is not None
+        fid, cpu = seen.call.record.x[0], seen.record.cpu
+        if fid not in _EL3_FID:
             if seen.ok:
-                self._done[seen.cpu] = seen
-            return
-        host, done = self._under_way.pop(seen.cpu, None), self._done.pop(seen.cpu, None)
-        if host is None or seen.call is None or host.seq != seen.call.seq or not books.complete:
-            return
-        wanted = _AT_EL3[seen.name]
-        same = done is not None and done.call is not None and done.call.x[1] == host.x[1]
-        if seen.ok and not (same and done is not None and done.name == wanted):
-            events = (done, seen) if done is not None else (seen,)
-            yield self.broken(f"{wanted} of {host.x[1]:#x} was not done", *events, first=host.seq)
-        elif not seen.ok and done is not None and done.name == wanted:
+                self._done[cpu] = seen
+            return ()
+        host, done = self._under_way.pop(cpu, None), self._done.pop(cpu, None)
+        if host is not seen.call or not books.complete:
+            return ()
+        was_done = done is not None and _asked(done) == (_EL3_FID[fid], host.record.x[1])
+        return () if seen.ok is was_done else self._differs(host, done, seen)
+
+    def _differs(self, host: Call, done: Return | None, seen: Return) -> Found:
+        wanted = _AT_EL3[host.name]
+        events = (seen,) if done is None else (done, seen)
+        text = f"{wanted} of {host.x[1]:#x} was not done"
+        if not seen.ok:
             text = f"{wanted} was done, and yet the call failed"
-            yield self.broken(text, done, seen, first=host.seq)
+        yield self.broken(text, *events, first=host.seq)
 
     def lost(self) -> None:
         """What was done at EL3 may be among it."""
         self._under_way.clear()
         self._done.clear()
+
+
+def _asked(seen: Return) -> tuple[int, ...]:
+    return seen.call.record.x[:2] if seen.call is not None else ()
 
 
 @dataclass(slots=True)
