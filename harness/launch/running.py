@@ -17,6 +17,7 @@ from harness.console import Console
 from harness.errors import RealmError
 from harness.launch.config import RealmConfig
 from harness.launch.output import Said, read_output
+from harness.launch.realm_run_output import Told, read_told
 from harness.launch.words import Launcher
 from harness.tap import Event, Return
 
@@ -152,6 +153,10 @@ class RunningRealm:
     def said(self) -> Said:
         """What VMM and guest have said so far, as values."""
         return read_output(self.process.output)
+
+    def told(self) -> Told:
+        """What realm-run has told so far, as values."""
+        return read_told(self.process.output)
 
     def events(self) -> list[Event]:
         """What the tap saw since the launch; empty without a tap."""
