@@ -158,9 +158,15 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in cca.built.versions.items())
     return [
         f"stack: {cca.stack.name} ({cca.built.hash[:12]}): {versions}",
-        f"tap: {'every SMC is recorded' if cca.tap[0] else f'off, {cca.tap[1]}'}",
+        f"tap: {_tap_words(cca, judged=config.getoption('cca_rules'))}",
         f"run folder: {cca.run.path}",
     ]
+
+
+def _tap_words(cca: CcaSession, *, judged: bool) -> str:
+    if not cca.tap[0]:
+        return f"off, {cca.tap[1]}"
+    return "every SMC is recorded and judged" if judged else "every SMC is recorded"
 
 
 def pytest_terminal_summary(
