@@ -106,7 +106,7 @@ def cca_running(request: pytest.FixtureRequest) -> Iterator[Running]:
     terms = terms_of(request.node)
     running = acquire(request.node)
     if running.trial is not None:
-        running.trial.agree(terms)
+        running.trial.terms = terms
     keeper = cca_session(request.config).keeper
     request.node.stash[RUNNING] = running
     yield running

@@ -64,11 +64,15 @@ class Trial:
         self._file = TapFile(path)
         self._judge = Judge(self._file.header(), is_1_0=_RMI_1_0 in built.capabilities)
         self.terms = Terms(choose(["rmm"]))
-        self.agree(self.terms)
 
-    def agree(self, terms: Terms) -> None:
-        """What holds for the test that begins."""
-        self.terms = terms
+    @property
+    def terms(self) -> Terms:
+        """What holds for the test that runs."""
+        return self._terms
+
+    @terms.setter
+    def terms(self, terms: Terms) -> None:
+        self._terms = terms
         self._judge.hold(terms.hold | terms.broken)
 
     def begin(self) -> None:
@@ -77,6 +81,11 @@ class Trial:
         self._judge.settle()
         self._judge.violations.clear()
         self._judge.tally.by_rule.clear()
+
+    def found(self) -> list[Violation]:
+        """Violations of this test so far, of the rules that hold for it."""
+        self._catch_up()
+        return [one for one in self._judge.violations if one.rule in self._terms.hold]
 
     def check(self) -> None:
         """The test is over. Raises ``RuleBroken``."""
@@ -110,6 +119,8 @@ class Trial:
         self._file.close()
 
     def _catch_up(self) -> None:
+        if self._file.closed:
+            return
         for data in self._file.chunks(self._next):
             self._next += len(data) // RECORD_BYTES
             for event in self._assembler.chunk(data, NO_NEWS):

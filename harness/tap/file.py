@@ -81,6 +81,11 @@ class TapFile:
             data += piece
         return data
 
+    @property
+    def closed(self) -> bool:
+        """``close`` was called."""
+        return self._file.closed
+
     def close(self) -> None:
         """Close the file. Idempotent."""
         self._file.close()

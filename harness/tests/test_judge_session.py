@@ -134,14 +134,14 @@ def test_a_rule_of_the_host_does_not_hold_by_itself(machine: Machine) -> None:
     machine.trial.begin()
     machine.delegate()
     machine.trial.check()  # nothing is given back
-    machine.trial.agree(terms_of(item(pytest.mark.host_rules)))
+    machine.trial.terms = terms_of(item(pytest.mark.host_rules))
     machine.trial.begin()
     with pytest.raises(RuleBroken, match="leaks"):
         machine.trial.check()
 
 
 def test_a_test_must_break_what_it_says(machine: Machine) -> None:
-    machine.trial.agree(terms_of(item(pytest.mark.violates("leaks", "gic-hcr"))))
+    machine.trial.terms = terms_of(item(pytest.mark.violates("leaks", "gic-hcr")))
     machine.trial.begin()
     machine.delegate()
     with pytest.raises(RuleBroken, match="the test says that it violates gic-hcr, and did not"):
@@ -166,3 +166,12 @@ def test_what_el3_did_must_have_succeeded(machine: Machine) -> None:
     machine.writer.write(machine.path)
     with pytest.raises(RuleBroken, match="RMM_GTSI_DELEGATE was done, and yet the call failed"):
         machine.trial.check()
+
+
+def test_what_was_found_is_known_when_the_machine_is_gone(machine: Machine) -> None:
+    machine.trial.begin()
+    machine.delegate(at_el3=False)
+    with pytest.raises(RuleBroken):
+        machine.trial.check()
+    machine.trial.close()
+    assert [one.rule for one in machine.trial.found()] == ["gpt-changed"]
