@@ -59,7 +59,6 @@ class Trial:
     def __init__(self, path: Path, built: BuiltStack) -> None:
         self.path = path
         self._next = 0
-        self._closed = False
         self._assembler = Assembler()
         self._file = TapFile(path)
         self._judge = Judge(self._file.header(), is_1_0=_RMI_1_0 in built.capabilities)
@@ -82,11 +81,6 @@ class Trial:
         self._judge.violations.clear()
         self._judge.tally.by_rule.clear()
 
-    def found(self) -> list[Violation]:
-        """Violations of this test so far, of the rules that hold for it."""
-        self._catch_up()
-        return [one for one in self._judge.violations if one.rule in self._terms.hold]
-
     def check(self) -> None:
         """The test is over. Raises ``RuleBroken``."""
         self._catch_up()
@@ -103,8 +97,7 @@ class Trial:
 
     def found(self) -> list[Violation]:
         """What was seen so far of broken rules that hold for this test; also after ``close``."""
-        if not self._closed:
-            self._catch_up()
+        self._catch_up()
         return [one for one in self._judge.violations if one.rule in self.terms.hold]
 
     def _text(self, found: list[Violation]) -> str:
@@ -115,7 +108,6 @@ class Trial:
 
     def close(self) -> None:
         """The machine is gone. Idempotent."""
-        self._closed = True
         self._file.close()
 
     def _catch_up(self) -> None:
