@@ -21,5 +21,6 @@ pytest_plugins = [
     "harness.plugin.flakes",
     "harness.plugin.budget",
     "harness.plugin.crashed",
+    "harness.plugin.full_disk",
     "harness.plugin.recordings",
 ]
