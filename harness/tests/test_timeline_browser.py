@@ -271,14 +271,26 @@ def test_marks_are_walked_in_their_order(page: WebDriver, tmp_path: Path) -> Non
     assert at == end
 
 
-def pixel(page: WebDriver, color: str, seq: int) -> int:
-    """How many pixels of a colour there are above the place of an event."""
+def test_exits_are_edges_on_lanes_and_stand_out_in_lines(page: WebDriver) -> None:
+    assert pixel(page, "exit", 16, "to") > 8
+    assert (
+        page.execute_script("return timeline.model.exitOf(timeline.model.rowOf(16))") == "HOST_CALL"
+    )
+    exits = [found.text for found in page.find_elements("css selector", ".item .exit")]
+    assert "exit HOST_CALL imm=0xcca" in exits
+    assert "through exit #16" in exits
+    brought = [found.text for found in page.find_elements("css selector", ".item .entry")]
+    assert "[EMUL_MMIO x0=0x1234, after exit #26]" in [text.strip() for text in brought]
+
+
+def pixel(page: WebDriver, color: str, seq: int, end: str = "from") -> int:
+    """How many pixels of a colour there are above or below an end of a call."""
     return int(
         page.execute_script(
             "const {scene, model, painter} = timeline, c = document.getElementById('plot');"
             "const color = painter.colors[arguments[0]];"
             "const wanted = color.match(/\\w\\w/g).map(v => parseInt(v, 16));"
-            "const x = scene.x(model.from[model.rowOf(arguments[1])]) * devicePixelRatio;"
+            "const x = scene.x(model[arguments[2]][model.rowOf(arguments[1])]) * devicePixelRatio;"
             "const data = c.getContext('2d').getImageData(x - 8, 0, 16, c.height).data;"
             "let n = 0;"
             "for (let i = 0; i < data.length; i += 4)"
@@ -286,6 +298,7 @@ def pixel(page: WebDriver, color: str, seq: int) -> int:
             "return n",
             color,
             seq,
+            end,
         )
     )
 

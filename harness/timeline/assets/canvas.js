@@ -75,7 +75,7 @@ class Painter {
   exit(row, right, y) {
     const { context: c, colors, scene, model } = this;
     c.fillStyle = colors.exit;
-    c.fillRect(right - 2, y + 1, 2, LANE - 3);
+    c.fillRect(Math.round(right) - 2, y + 1, 2, LANE - 3);
     const rows = model.bands[model.laneInto.get(row)], next = rows[model.lowerBound(rows, model.from[row]) + 1];
     const room = Math.min(scene.width, next === undefined ? Infinity : scene.x(model.from[next])) - right;
     if (room > 76) this.write(c, model.exitOf(row), right + 5, y + LANE / 2, right + room, colors.exit);
