@@ -163,10 +163,12 @@ def _links(failure: Failure) -> str:
 
 
 def first_line(text: str) -> str:
-    """The line of a report that says what was wrong."""
+    """The line of a report that says what was wrong, and what was seen where that is told."""
     lines = text.splitlines()
     told = [line.removeprefix("E ").strip() for line in lines if line.startswith("E ")]
-    return (told or [line for line in lines if line.strip()] or [""])[0][:200]
+    seen = [" ".join(line.split()) for line in told if line.startswith("seen:")]
+    first = (told or [line for line in lines if line.strip()] or [""])[0]
+    return " · ".join([first, *seen[:1]])[:240]
 
 
 def _fixed(data: ReportData) -> Iterator[str]:

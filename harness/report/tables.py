@@ -40,7 +40,7 @@ def _cell_row(data: ReportData, cell: CellRow, used: list[str]) -> str:
         f'<td class="grow">{charts.bar(counts)}',
         f"<td>{charts.sparkline(nights)}",
         f'<td class="number">{duration(cell.used_s)}',
-        f'<td class="number" title="{cell.covered} of {cell.reachable}">{covered}',
+        f'<td class="number" data-label="ABI" title="{cell.covered} of {cell.reachable}">{covered}',
     ]
     return f'<tr data-cell="{escape(cell.name)}">{"".join(parts)}</tr>'
 
