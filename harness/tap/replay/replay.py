@@ -108,7 +108,7 @@ class Replay:
         if under_way is None or event.call is not under_way.call:
             return
         del self._placer.under_way[event.record.cpu]
-        if not self._shortcut(under_way.call, event):
+        if under_way.assumed is not None or not self._shortcut(under_way.call, event):
             self._answered(under_way, event)
 
     def _shortcut(self, call: Call, event: Return) -> bool:
