@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from dataclasses import dataclass
 
@@ -16,16 +17,21 @@ _MPIDR = _T.bitfield("RmiRecMpidr")
 GPRS = 31
 
 
+@functools.cache
+def _place(structure: str, name: str) -> slice:
+    field = _T.struct(structure).field(name)
+    return slice(field.offset, field.offset + field.size)
+
+
 def number(structure: str, name: str, data: bytes) -> int:
     """Return an unsigned integer field."""
-    field = _T.struct(structure).field(name)
-    return int.from_bytes(data[field.offset : field.offset + field.size], "little")
+    return int.from_bytes(data[_place(structure, name)], "little")
 
 
 def words(structure: str, name: str, data: bytes) -> tuple[int, ...]:
     """Return a field that is an array of 64-bit words."""
-    field = _T.struct(structure).field(name)
-    return struct.unpack_from(f"<{field.size // 8}Q", data, field.offset)
+    place = _place(structure, name)
+    return struct.unpack_from(f"<{(place.stop - place.start) // 8}Q", data, place.start)
 
 
 def signed(word: int, bits: int = 64) -> int:

@@ -112,7 +112,7 @@ class Replay:
             self._answered(under_way, event)
 
     def _shortcut(self, call: Call, event: Return) -> bool:
-        if call.record.x[0] not in SHORTCUTS or event.record.x[0] or not self.known.everything:
+        if call.record.x[0] not in SHORTCUTS or not self.known.everything:
             return False
         world = self._placer.alone()
         if world is None or not shortcut(world, call.record.x, event.record.x):
