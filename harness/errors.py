@@ -17,6 +17,7 @@
      │   ├─ ConsoleTimeout       a pattern did not show up before its deadline
      │   └─ ConsoleClosed        the line ended while output was expected
      ├─ LinkError
+     │   ├─ LinkCannot           this kind of link has no way to do it
      │   ├─ LinkTimeout          verdict "stack": the monitor did not answer a request
      │   └─ FrameError           bytes that are not a frame, or a frame that is not an answer
      └─ RealmError               a realm could not be built or run as asked
