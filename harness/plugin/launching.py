@@ -91,8 +91,9 @@ def launched(
     environment: Mapping[str, str] | None = None,
 ) -> RunningRealm:
     """Start a launcher's program on a host. Raises ``OptionRefused``, and what the shell does."""
+    # exec: the process that is waited for is the VMM itself, gone with all its threads.
     words = [f"{name}={shlex.quote(value)}" for name, value in (environment or {}).items()]
-    command = " ".join([*words, launcher.shown(config)])
+    command = " ".join(["exec", *(["env", *words] if words else []), launcher.shown(config)])
     events: Callable[[], Iterable[Event]] | None = None
     if host.machine.tap_file is not None:
         events = Tap(host.machine.tap_file, host.machine.check).events
