@@ -35,7 +35,13 @@ class Broken:
     @property
     def recording(self) -> str:
         """The file that the test case leaves."""
-        return f"{self.case.rsplit('test_', 1)[1]}.tap.gz"
+        return f"{self.case.split('::test_')[1]}.tap.gz"
+
+    @property
+    def patch(self) -> Path:
+        """The fault's patch."""
+        folder = CHECKOUT / _CASES if self.fault == _OWN else _MUTANTS
+        return folder / f"{self.fault}.patch"
 
 
 BROKEN = {
@@ -74,8 +80,7 @@ def _break(rule: str, scratch: Path, fresh: Path) -> None:
     from harness.mutants import load_faults, plant
 
     broken = BROKEN[rule]
-    folder = CHECKOUT / _CASES if broken.fault == _OWN else _MUTANTS
-    [fault] = load_faults(folder, [broken.fault])
+    [fault] = load_faults(broken.patch.parent, [broken.fault])
     planted = plant(fault, CHECKOUT, scratch / broken.fault)
     folder = scratch / f"{broken.fault}-recordings"
     _run(folder, f"{_CASES}/{broken.case}", *planted.settings(), must_pass=False)

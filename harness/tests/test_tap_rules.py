@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli.record_rules import BROKEN
 from harness.errors import HarnessError
 from harness.tap import Recording
 from harness.tap.rules import RULES, Judge, Rule, Side, choose
@@ -119,3 +120,14 @@ def test_rules_are_chosen_by_side_and_name() -> None:
 def test_it_is_documented(rule: type[Rule]) -> None:
     text = (Path(__file__).resolve().parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
     assert f"| `{rule.name}` | {rule.says} | {rule.source} |" in text
+
+
+def test_every_rule_for_the_rmm_has_a_fault_and_a_test_case_that_shows_it() -> None:
+    checkout = Path(__file__).resolve().parents[2]
+    broken = {rule.name.replace("-", "_") for rule in RULES if rule.side is Side.RMM}
+    assert set(BROKEN) == broken
+    for one in BROKEN.values():
+        file, case = one.case.split("::")
+        assert f"def {case}(" in (checkout / "testcases" / "rules" / file).read_text()
+        assert one.patch.is_file()
+        assert one.recording == f"{case.removeprefix('test_')}.tap.gz"
