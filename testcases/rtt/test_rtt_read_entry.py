@@ -7,7 +7,7 @@ import pytest
 
 from harness.plugin.fixtures import MakeRealm
 from harness.realm import Realm, RttEntry, entry_bytes, unprotected_desc
-from harness.rmi import Ripas, RttState
+from harness.rmi import Ripas, RttState, Succeeds
 from harness.types import GRANULE_BYTES, Ipa
 
 pytestmark = [pytest.mark.rmi, pytest.mark.requires("realms")]
@@ -32,6 +32,14 @@ def with_tables(realm: Realm) -> Realm:
 def test_unassigned_empty(with_tables: Realm) -> None:
     """UNASSIGNED/EMPTY: as RMI_REALM_CREATE left it (RTTR-12)."""
     assert with_tables.tables.entry(PAGE) == unassigned(Ripas.EMPTY)
+
+
+def test_reading_returns_the_entry_in_its_registers(with_tables: Realm) -> None:
+    """walk_level, state, desc, ripas of an entry that nobody changed (RTTR-12)."""
+    seen = with_tables.rmi.rtt_read_entry(with_tables.rd, PAGE, 3)
+    assert seen == Succeeds()
+    assert (seen.walk_level, seen.desc) == (3, 0)
+    assert (seen.state, seen.ripas) == (RttState.UNASSIGNED, Ripas.EMPTY)
 
 
 def test_unassigned_ram(with_tables: Realm) -> None:
