@@ -58,8 +58,9 @@ class SerialShell(Shell):
             last = shlex.quote(pieces.pop())
             for number, piece in enumerate(pieces):
                 self._exchange(f"cca={'$cca' if number else ''}{shlex.quote(piece)}", until)
-            words = f'"$cca"{last}' if pieces else last
-            return self._exchange(f"sh -c {words} </dev/null 2>&1", until, command=command)
+            words = f'"exec 2>&1; $cca"{last}' if pieces else f'"exec 2>&1; "{last}'
+            line = f"{{ sh -c {words} </dev/null; }} 2>/dev/null"
+            return self._exchange(line, until, command=command)
         except ConsoleTimeout:
             seen = self.console.tail()
             freed = self._interrupt()

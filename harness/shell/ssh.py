@@ -48,7 +48,8 @@ _STATUS_WAIT_S = 5.0
 _LOST = 255
 _PID = re.compile(rb"\x01cca:(\d+)\x04")
 
-_WRAPPED = 'setsid sh -c \'printf "\\001cca:%s\\004" $$; eval "$0"\' {command} {input}2>&1; exit $?'
+_SAY_PID = "exec 2>&1; printf '\\001cca:%s\\004' \\$\\$"
+_WRAPPED = 'setsid sh -c "' + _SAY_PID + '; eval \\"\\$0\\"" {command} {input}; exit $?'
 """The command leads a session and process group of its own and says its number first."""
 
 
@@ -138,16 +139,16 @@ class SshShell(Shell):
 
     def _run(self, command: str, timeout_s: float) -> CommandResult:
         until = Deadline.after(timeout_s)
-        job = _Job(self, self._channel(), command, input_from="</dev/null ")
+        job = _Job(self, self._channel(), command, input_from="</dev/null")
         received = bytearray()
         try:
             while (piece := self._next(job, until)) != b"":
                 received += piece or b""
                 if piece is None and until.expired:
+                    seen = shown(job.text(received))
                     job.signal("KILL")
                     raise ShellTimeout(
-                        f"{command!r} on {self.name} did not end within {timeout_s:g} s\n"
-                        f"{shown(job.text(received))}",
+                        f"{command!r} on {self.name} did not end within {timeout_s:g} s\n{seen}",
                         hint="it was killed with its children",
                     )
             status = job.status_by(until)

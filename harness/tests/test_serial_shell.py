@@ -70,7 +70,8 @@ def test_nothing_of_a_command_stays_for_the_next(shell: SerialShell) -> None:
 
 
 def test_a_signal_gives_128_and_its_number(shell: SerialShell) -> None:
-    assert shell.run("kill -9 $$").status == 137
+    result = shell.run("echo last words; kill -9 $$")
+    assert (result.status, result.output) == (137, "last words\n")
 
 
 def test_output_without_end_of_line_is_kept_as_it_is(shell: SerialShell) -> None:
