@@ -8,12 +8,15 @@ and ``beyond`` are memory that is neither; ``g5+0x800`` lies inside one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 from harness.errors import HarnessError
-from harness.model import Layout, Pas, Platform, Region
+from harness.model import Platform
 from harness.model.scenarios import Kit
-from harness.realm import NormalWorld, PayloadImage, Realm
+from harness.realm import NormalWorld, PayloadImage
+from harness.realm.zoo import SPECIAL
+from harness.replay import make_platform
 from harness.types import GRANULE_BYTES, Pa
 
 GRANULES = 192
@@ -34,11 +37,10 @@ HEAP = 1 << 30
 SHARED_BLOCK = 0xC000_0000
 """1 GiB of the machine's DRAM that nobody delegates."""
 
-_PLACES = {"device": 0x0900_0000, "secure": 0x0E00_0000, "rmm": 0x4020_0000}
-_BEYOND = 0x1_0000_0000
-_DRAM = Region(0x4000_0000, _BEYOND)
-_RMM = Region(0x4010_0000, 0x4190_0000, Pas.REALM)
-_LAYOUT = Layout((_RMM, _DRAM))
+_PLACES = {
+    **{name: SPECIAL[name] for name in ("device", "secure", "rmm")},
+    "beyond": SPECIAL["beyond_dram"],
+}
 _RET = 0xD65F03C0
 
 
@@ -80,7 +82,7 @@ class Ground:
     _names: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_names", {**_PLACES, "beyond": _BEYOND})
+        object.__setattr__(self, "_names", dict(_PLACES))
 
     @property
     def kit(self) -> Kit:
@@ -153,35 +155,19 @@ class Ground:
         return (("g", self.granules, GRANULES), ("p", self.pages, PAGES))
 
 
-def survey(
-    world: NormalWorld, image: PayloadImage, *, wipes: bool = True, attests: bool = False
-) -> Ground:
+def survey(world: NormalWorld, image: PayloadImage, capabilities: Collection[str]) -> Ground:
     """Take memory of a machine and ask its RMM what it can do."""
     block = PAGES * GRANULE_BYTES
     pages = world.pool.take(PAGES, align_bytes=block)
     ground = Ground(
         granules=int(world.pool.take(GRANULES, align_bytes=block)),
         pages=int(pages),
-        platform=platform_of(world, attests=attests),
+        platform=replace(make_platform(world, capabilities), traps_wfe=False),
         program=Program.of(image),
-        wipes=wipes,
+        wipes="wiping" in capabilities,
     )
     prepare(world, ground)
     return ground
-
-
-def platform_of(world: NormalWorld, *, attests: bool = False) -> Platform:
-    """The machine as the model wants it; a realm is made to ask for its aux granules."""
-    realm = Realm.create(world)
-    aux = realm.aux_count
-    realm.destroy()
-    return Platform(
-        layout=_LAYOUT,
-        features=world.features,
-        aux_granules=aux,
-        traps_wfe=False,
-        has_attestation=attests,
-    )
 
 
 def prepare(world: NormalWorld, ground: Ground) -> None:

@@ -50,9 +50,7 @@ class Machines:
         for pe in range(1, pes):
             link.cpu_on(pe)
         world = NormalWorld(link, GranulePool(), Ledger())
-        wipes = "wiping" in self._built.capabilities
-        attests = "attestation" in self._built.capabilities
-        return Arena(world, survey(world, self._image, wipes=wipes, attests=attests), pes)
+        return Arena(world, survey(world, self._image, self._built.capabilities), pes)
 
     def retire(self) -> None:
         """Stop the machine, if one runs."""

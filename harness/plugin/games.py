@@ -63,10 +63,7 @@ def game(request: pytest.FixtureRequest, cca_running: Running, payload_image: Pa
         pes = min(running.machine.what.machine.cpus, _PES)
         for pe in range(1, pes):
             running.switch_on(pe)
-        can = cca.built.capabilities
-        ground = survey(
-            running.world, payload_image, wipes="wiping" in can, attests="attestation" in can
-        )
+        ground = survey(running.world, payload_image, cca.built.capabilities)
         return Arena(running.world, ground, pes)
 
     return Game(boot, cca.keeper.retire)
