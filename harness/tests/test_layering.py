@@ -52,7 +52,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "capacity": (*GROUND, "stack"),
     "nightly": (*GROUND, "artifacts", "capacity", "coverage", "results", "stack"),
     "report": (*GROUND, "artifacts", "coverage", "nightly", "pages", "results"),
-    "oracle": (*GROUND, *LEAVES, "link", "machine", "model", "realm", "rmi", "stack"),
+    "oracle": (*GROUND, *LEAVES, "link", "machine", "model", "realm", "replay", "rmi", "stack"),
     "plugin": (
         *("capacity", "lab", "results"),
         *(*GROUND, *LEAVES, "alarms", "artifacts", "console", "coverage", "host", "launch"),
