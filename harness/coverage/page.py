@@ -8,6 +8,7 @@ from html import escape
 
 from harness.coverage.cells import Row, rows
 from harness.coverage.tally import Tally, shown_percent
+from harness.pages import style
 
 _SHOWN_TESTS = 40
 _MEANING = (
@@ -16,19 +17,26 @@ _MEANING = (
 )
 
 _STYLE = """
-:root { color-scheme: light dark }
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem }
-table { border-collapse: collapse; width: 100%; margin-bottom: 1.5rem }
-th, td { text-align: left; vertical-align: top; padding: .2rem .6rem; border-top: 1px solid #8884 }
+body { margin: 2rem auto; max-width: 75rem; padding: 0 1rem }
+table { border-collapse: collapse; width: 100%; margin-bottom: 1.5rem; background: var(--panel) }
+th, td { text-align: left; vertical-align: top; padding: .2rem .6rem;
+  border-top: 1px solid var(--line); overflow-wrap: anywhere }
 td:first-child, code { font-family: ui-monospace, monospace; font-size: 90% }
 h2 { margin: 1.6rem 0 .4rem; font-size: 1.05rem }
-h2 small { font-weight: normal; opacity: .7 }
-tr.covered td:first-child { border-left: .4rem solid #2a9d5c }
-tr.uncovered td:first-child { border-left: .4rem solid #d1495b }
-tr.unreachable td:first-child { border-left: .4rem solid #8888 }
-tr.unreachable { opacity: .75 }
+h2 small { font-weight: normal; color: var(--quiet) }
+tr.covered td:first-child { border-left: .4rem solid var(--passed) }
+tr.uncovered td:first-child { border-left: .4rem solid var(--failed) }
+tr.unreachable td:first-child { border-left: .4rem solid var(--notrun) }
+tr.unreachable { color: var(--quiet) }
 summary { cursor: pointer }
 ul { margin: .2rem 0; padding-left: 1.2rem }
+@media (max-width: 760px) {
+  body { margin: 1rem auto; padding: 0 .6rem }
+  tr { display: flex; flex-wrap: wrap; gap: 0 .6rem; padding: .3rem 0;
+    border-top: 1px solid var(--line) }
+  td, th { border-top: 0; padding: 0 .4rem }
+  td:last-child:not(:nth-child(5)) { flex-basis: 100% }
+}
 """
 
 
@@ -38,7 +46,8 @@ def render(tally: Tally, facts: Mapping[str, str]) -> str:
         [
             "<!DOCTYPE html>",
             '<html lang="en"><head><meta charset="utf-8"><title>ABI coverage</title>',
-            f"<style>{_STYLE}</style></head><body>",
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<style>{style()}{_STYLE}</style></head><body>",
             "<h1>ABI coverage</h1>",
             f"<p>{_MEANING}</p>",
             *_facts(facts),

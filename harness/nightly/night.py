@@ -22,16 +22,12 @@ from harness.nightly import cell as cells
 from harness.nightly.cell import Place
 from harness.nightly.config import Cell, NightConfig, NightlyError
 from harness.nightly.covered import count_cells
+from harness.nightly.ending import after_attempt, out_of_budget
 from harness.nightly.history import History
 from harness.nightly.quarantine import Quarantine, load_quarantine
 from harness.nightly.rows import CellRow, NightRow, ResultRow
 
 HISTORY = "history.sqlite"
-MOST_ATTEMPTS = 3
-"""Times that a cell's pytest may be killed by somebody before it is given up."""
-
-_NO_TESTS = 5
-_GOOD = (0, 1, _NO_TESTS)
 _LEAST_S = 5.0
 """With less than this left nothing is begun."""
 
@@ -145,7 +141,7 @@ class Night:
         while True:
             budget_s = min(one.budget_s - row.used_s, self._left_s(place))
             if budget_s < _LEAST_S:
-                return self._book(place, one, _out_of_budget(row, one), quarantine)
+                return self._book(place, one, out_of_budget(row, one), quarantine)
             row = replace(row, state="running", attempts=row.attempts + 1)
             self.history.save_cell(row)
             start = time.monotonic()
@@ -155,20 +151,9 @@ class Night:
                 row = replace(row, used_s=row.used_s + time.monotonic() - start)
                 self.history.save_cell(row)
             book = cells.read_attempts(place, one)
-            if ended.over_budget:
-                return self._book(place, one, _out_of_budget(row, one), quarantine)
-            if book.status in _GOOD:
-                message = "no test was selected" if book.status == _NO_TESTS else ""
-                if book.status == _NO_TESTS and row.attempts > 1:
-                    message = ""  # an earlier attempt had come to the last test
-                return self._book(
-                    place, one, replace(row, state="ran", message=message), quarantine
-                )
-            if ended.status >= 0 or row.attempts >= MOST_ATTEMPTS:
-                tail = cells.log_tail(place, one)
-                message = f"pytest ended with status {ended.status}\n{tail}"
-                row = replace(row, state="error", message=message)
-                return self._book(place, one, row, quarantine)
+            after = after_attempt(row, ended, book, one, cells.log_tail(place, one))
+            if after is not None:
+                return self._book(place, one, after, quarantine)
 
     def _book(self, place: Place, one: Cell, row: CellRow, quarantine: Quarantine) -> CellRow:
         book = cells.read_attempts(place, one)
@@ -204,7 +189,8 @@ class Night:
             for result in results
         ]
         used_s = row.used_s + time.monotonic() - start
-        state = "stopped" if row.message.startswith(_OVER) else "done"
+        incomplete = any(result.outcome == "not run" for result in results)
+        state = "stopped" if incomplete else "done"
         self.history.save_cell(replace(row, state=state, used_s=used_s), judged)
         if self.config.keep_recordings == "failed":
             tidy.recordings(place.folder(one))
@@ -235,16 +221,6 @@ class Night:
         state = "" if row.state == "done" else f" [{row.state}]"
         first = row.message.splitlines()[0] if row.message else ""
         self.say(f"{name}: {shown}, {row.used_s:.0f} s{state} {first}".rstrip())
-
-
-_OVER = "the budget of "
-
-
-def _out_of_budget(row: CellRow, one: Cell) -> CellRow:
-    if row.attempts == 0:
-        return replace(row, state="not run", message="the night's budget was used up before")
-    message = f"{_OVER}{one.budget_s / 60:g} min (or of the night) was used up"
-    return replace(row, state="ran", message=message)
 
 
 def _unused(folder: Path, name: str) -> str:

@@ -26,7 +26,7 @@ MAY: dict[str, tuple[str, ...]] = {
     "artifacts": GROUND,
     "results": GROUND,
     "pages": GROUND,
-    "coverage": (*GROUND, *LEAVES),
+    "coverage": (*GROUND, *LEAVES, "pages"),
     "provision": GROUND,
     "model": (*GROUND, *LEAVES),
     "tap": (*GROUND, *LEAVES, "model"),

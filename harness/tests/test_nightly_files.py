@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -15,11 +16,14 @@ import pytest
 
 from harness.capacity import load_now
 from harness.nightly import tidy
+from harness.nightly.child import Ended
 from harness.nightly.config import NightlyError, load_config
+from harness.nightly.ending import after_attempt, out_of_budget
 from harness.nightly.history import History
 from harness.nightly.ledger import rule
 from harness.nightly.quarantine import load_quarantine
-from harness.results import Phase
+from harness.nightly.rows import CellRow
+from harness.results import Book, Phase
 from harness.tests.night_story import make_history, night_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -274,3 +278,46 @@ def test_ci_definitions_only_call_scripts(name: str) -> None:
     assert all((ROOT / line.split()[0]).stat().st_mode & 0o111 for line in called)
     runs = re.findall(r"- run: (\S+)", text)
     assert set(runs) <= {"scripts/check", "ci/nightly"}
+
+
+def book_of(planned: int, ended: int, status: int | None) -> Book:
+    phases = {f"t{n}": [Phase(f"t{n}", "teardown", "passed", 0.1, 1.0)] for n in range(ended)}
+    return Book(planned=[f"t{n}" for n in range(planned)], phases=phases, status=status)
+
+
+@pytest.mark.parametrize(
+    ("book", "status", "attempts", "state", "message"),
+    [
+        (book_of(3, 3, 0), 0, 1, "ran", ""),
+        (book_of(3, 3, 1), 1, 1, "ran", ""),
+        (book_of(0, 0, 5), 5, 1, "ran", "no test was selected"),
+        (book_of(3, 3, 5), 5, 2, "ran", ""),
+        (book_of(3, 1, None), -9, 1, None, ""),
+        (book_of(0, 0, None), -9, 1, None, ""),
+        (book_of(3, 1, 2), 2, 2, None, ""),
+        (book_of(3, 1, 2), 2, 3, "ran", "2 of 3 tests were not run, pytest ended with status 2"),
+        (book_of(0, 0, None), -9, 3, "error", "pytest ended with status -9"),
+        (book_of(0, 0, 2), 2, 1, "error", "pytest ended with status 2"),
+        (book_of(0, 0, 4), 4, 1, "error", "pytest ended with status 4"),
+    ],
+)
+def test_cell_is_complete_or_tried_again_or_says_why_not(
+    tmp_path: Path, book: Book, status: int, attempts: int, state: str | None, message: str
+) -> None:
+    [cell, *_] = load_config(written(tmp_path, MATRIX)).cells
+    row = CellRow(night="n", name=cell.name, axes={}, attempts=attempts)
+    after = after_attempt(row, Ended(status, over_budget=False), book, cell, "last words")
+    if state is None:
+        assert after is None
+    else:
+        assert after is not None
+        assert after.state == state
+        assert (after.message.splitlines() or [""])[0] == message
+
+
+def test_cell_that_ran_out_of_time_says_whose_time(tmp_path: Path) -> None:
+    [cell, *_] = load_config(written(tmp_path, MATRIX)).cells
+    row = CellRow(night="n", name=cell.name, axes={})
+    assert out_of_budget(row, cell).state == "not run"
+    later = out_of_budget(replace(row, attempts=1), cell)
+    assert later.message == "the budget of 7 min (or of the night) was used up"

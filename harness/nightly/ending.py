@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""How an attempt at a cell ended: it is complete, its time is up, it is tried again, it failed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from harness.nightly.child import Ended
+from harness.nightly.config import Cell
+from harness.nightly.rows import CellRow
+from harness.results import Book
+
+MOST_ATTEMPTS = 3
+"""Attempts at a cell whose pytest is killed, or gives up because machines do not boot."""
+
+_NO_TESTS = 5
+_GOOD = (0, 1, _NO_TESTS)
+
+
+def after_attempt(
+    row: CellRow, ended: Ended, book: Book, cell: Cell, log_tail: str
+) -> CellRow | None:
+    """The cell as it is now, with its message; None if what is left is to be tried again."""
+    left = book.unfinished()
+    if ended.over_budget:
+        return out_of_budget(row, cell)
+    if book.status in _GOOD and not left:
+        nothing = book.status == _NO_TESTS and not book.planned
+        return replace(row, state="ran", message="no test was selected" if nothing else "")
+    killed = ended.status < 0
+    if row.attempts < MOST_ATTEMPTS and (killed or (book.results() and left)):
+        return None
+    how = f"pytest ended with status {ended.status}"
+    if book.results():
+        count = f"{len(left)} of {len(book.planned)} tests were not run, {how}"
+        return replace(row, state="ran", message=f"{count}\n{log_tail}")
+    return replace(row, state="error", message=f"{how}\n{log_tail}")
+
+
+def out_of_budget(row: CellRow, cell: Cell) -> CellRow:
+    """A cell whose time, or the night's, is up."""
+    if row.attempts == 0:
+        return replace(row, state="not run", message="the night's budget was used up before")
+    message = f"the budget of {cell.budget_s / 60:g} min (or of the night) was used up"
+    return replace(row, state="ran", message=message)
