@@ -202,7 +202,7 @@ async def run(say: Say) -> None:
     env, settings, address = read_environment(order["env"])
     session = await lab.connect(address)
     try:
-        stale = await lab.release_stale(session)
+        stale = await _tidy_up(session, settings, env)
         if order[words.ASK] == words.CHECK:
             fit = lab.matching(session, settings)
             busy = {name: why for name in fit if (why := lab.why_not(session, name, settings))}
@@ -219,6 +219,22 @@ async def run(say: Say) -> None:
         await _lease(session, settings, env, order, inbox, say)
     finally:
         await lab.disconnect(session)
+
+
+async def _tidy_up(session: lab.Session, settings: LabSettings, env: Any) -> list[str]:
+    """Release what dead agents of this machine held, and switch it off; returns the places."""
+    places = await lab.release_stale(session)
+    for place in places:
+        if await lab.take(session, place):
+            lease = Lease(session, place, settings, env)
+            try:
+                with contextlib.suppress(Exception):  # a board may lack anything by now
+                    await lease.describe()
+            finally:
+                await lease.give_back()
+    if places:
+        await session.sync_with_coordinator()
+    return places
 
 
 async def _lease(

@@ -199,11 +199,12 @@ class Lease:
             raise self.fault
         self._agent.ask({words.ASK: what, **facts}, _ANSWER_S)
 
-    def end(self) -> None:
-        """Give the place back, switched off. Idempotent."""
+    def end(self) -> bool:
+        """Give the place back, switched off; tell whether the agent lived to do it. Idempotent."""
         if not self._ended:
             self._ended = True
             self._agent.end(_GIVE_BACK_S)
+        return self._agent.process.returncode == 0
 
 
 def check_lab(env: Path, log: Path) -> LabPlaces:

@@ -155,7 +155,7 @@ async def acquire(
             raise _nothing_fits(settings, fit)
         shuffle(names)
         for name in names:
-            if not why_not(session, name, settings) and await _take(session, name):
+            if not why_not(session, name, settings) and await take(session, name):
                 return name
         if session.stopping.is_set():
             raise NoPlace("the lab's coordinator went away while a place was waited for")
@@ -167,7 +167,8 @@ async def acquire(
         await asyncio.sleep(0.05)
 
 
-async def _take(session: Session, name: str) -> bool:
+async def take(session: Session, name: str) -> bool:
+    """Take a place; tell whether that was possible."""
     try:
         await session.stub.AcquirePlace(messages.AcquirePlaceRequest(placename=name))
     except grpc.aio.AioRpcError:

@@ -120,8 +120,9 @@ class LabRun:
         if "keeper" in vars(self.cca):
             self.cca.keeper.retire()
         lease, self._lease = self._lease, None
-        if lease is not None:
-            lease.end()
+        if lease is not None and not lease.end():
+            with suppress(HarnessError):  # the agent was killed: another one does what it left
+                check_lab(self.env, self.folder / "agent-after.log")
 
     def begin(self) -> None:
         """A new attempt."""

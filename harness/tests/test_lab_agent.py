@@ -96,14 +96,16 @@ def test_an_agent_that_dies_ends_the_lease_and_its_place_is_freed(
     lease = Lease.take(order)
     lost = threading.Event()
     lease.on_fault = lost.set
+    lease.ask(words.POWER_ON)
     os.kill(int(lease.owner.split("-")[-2]), signal.SIGKILL)
     assert lost.wait(60)
     assert "the lab's agent ended" in str(lease.fault)
-    lease.end()
+    assert not lease.end()
     assert list(lab.acquired()) == [lease.place]
     seen = check_lab(order.env, order.log)
     assert seen.busy == {}
     assert lab.acquired() == {}
+    assert not lab.boards[lease.place].powered()
 
 
 def test_places_that_failed_are_avoided(lab: LoopbackLab, order: LeaseOrder) -> None:
