@@ -73,7 +73,7 @@ def show(made: Step, ground: Ground) -> str:
         line += " with " + " ".join(
             _shown_field(made.name, *field, ground) for field in made.fields
         )
-    return line + (f" doing {_shown_deed(made.deed)}" if made.deed != Nop() else "")
+    return line + (f" doing {show_deed(made.deed)}" if made.deed != Nop() else "")
 
 
 def read(line: str, ground: Ground) -> Step:
@@ -105,7 +105,8 @@ def _shown_field(command: str, name: str, value: int | tuple[int, ...], ground: 
     return f"{name}={ground.name(value) if value >= 0 else value}"
 
 
-def _shown_deed(deed: Deed) -> str:
+def show_deed(deed: Deed) -> str:
+    """What the program is told, as after ``doing``."""
     for word, known in _WORDS.items():
         if deed == known:
             return word

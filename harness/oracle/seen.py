@@ -9,6 +9,7 @@ from harness.oracle import program
 from harness.oracle.disagree import Disagreement
 from harness.oracle.memory import mapped
 from harness.oracle.residents import Plan, Residents
+from harness.oracle.script import show_deed
 from harness.realm import Exit, Report
 from harness.realm.exits import decode_exit
 from harness.types import GRANULE_BYTES, Pa
@@ -35,7 +36,7 @@ def compare_run(residents: Residents, plan: Plan, run: int) -> State:
     report = Report.of(seen)
     words = _compare_memory(residents, plan)
     if found := program.differences(plan.body, plan.result, report, words):
-        what = f"what the realm saw of {plan.body.deed}"
+        what = f"what the realm saw of {show_deed(plan.body.deed)}"
         raise Disagreement(what, "\n    ".join(found), str(report))
     return state
 
@@ -71,7 +72,7 @@ def _compare_memory(residents: Residents, plan: Plan) -> tuple[int, ...] | None:
         return tuple(_loaded(deed, word) for word in found)
     if any(word != deed.value & mask for word in found):
         seen = ", ".join(f"{word:#x}" for word in found)
-        raise Disagreement(f"memory after {deed}", f"{deed.value & mask:#x}", seen)
+        raise Disagreement(f"memory after {show_deed(deed)}", f"{deed.value & mask:#x}", seen)
     return None
 
 
