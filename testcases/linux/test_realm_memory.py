@@ -40,11 +40,12 @@ def test_realm_gives_memory_back_and_takes_it_again(launch: Launch, host_tap: Ta
 
 
 def test_host_may_reject_a_ripas_change(launch: Launch, host_tap: Tap) -> None:
-    """The realm learns of the refusal by the response of RSI_IPA_STATE_SET (KVM 21)."""
-    script = "ripas ram+0x200000 0x1000 empty; ripas-of ram+0x200000"
-    realm = launch(script=script, extra=("--reject-ripas",))
+    """A change to RAM that the host refuses: the realm learns so by the response (KVM 21)."""
+    beyond = f"ram+{16 * MIB:#x}"
+    script = f"ripas-of {beyond}; ripas {beyond} 0x1000 ram"
+    realm = launch(memory_bytes=16 * MIB, script=script, extra=("--reject-ripas",))
     assert realm.wait(END_S).status == REJECTED
-    assert realm.told().done[0].result == "result 0, response 0x1"
+    assert [done.result for done in realm.told().done] == ["EMPTY", "result 0, response 0x1"]
     assert not host_tap.returns(Where(name="RMI_RTT_SET_RIPAS", status="RMI_SUCCESS"))
 
 
