@@ -7,6 +7,7 @@ kernel and root file system there, again at each reset.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
 from collections.abc import Mapping, Sequence
@@ -117,6 +118,12 @@ def prepare_boot(
             shape.memory_bytes, shape.cpus, shape.cpu, shape.accel, shape.machine_options, args
         ),
     )
+
+
+def kernel_symbols_key(built: HostStack) -> str:
+    """What the names of a kernel's addresses belong to: its image."""
+    with built.images["kernel"].open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _image_bytes(kernel: Path) -> int:

@@ -7,24 +7,28 @@ and the time of day are given to each host after it came up, in either way.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 from harness.deadline import Deadline
 from harness.errors import HarnessError, MachineError
 from harness.host import boot as boot_module
-from harness.host.boot import CONSOLES, HostStack, prepare_boot
+from harness.host.boot import CONSOLES, HostStack, kernel_symbols_key, prepare_boot
 from harness.host.host import BOOT_TIMEOUT_S, Host, HostKeys
 from harness.host.states import StateStore
 from harness.machine import Machine, TapPlugin, argv
+from harness.machine.kernel_map import KernelMap
 
 REARM = "/usr/bin/cca-rearm"
 _INCOMING = ("-incoming", "defer")
 _CAPABILITIES = [{"capability": "mapped-ram", "state": True}]
 _BANDWIDTH = 1 << 40
 _TRANSFER_TIMEOUT_S = 120.0
+_SYMBOLS_TIMEOUT_S = 300.0
 _POLL_S = 0.005
 
 
@@ -62,17 +66,28 @@ class SnapshotHosts:
         except SnapshotError as problem:
             return self._cold(run_dir, keys, problem)
         try:
-            return restore(self.built, state, run_dir, tap=self.tap, keys=keys)
+            host = restore(self.built, state, run_dir, tap=self.tap, keys=keys)
         except HarnessError as problem:
             self._states.remove(self.key)
             return self._cold(run_dir, keys, problem)
+        host.machine.kernel_map = KernelMap(self._symbols)
+        return host
+
+    @cached_property
+    def _symbols(self) -> Path:
+        return self._states.beside(f"symbols-{kernel_symbols_key(self.built)}")
 
     def _make(self, run_dir: Path) -> Path:
-        return self._states.obtain(self.key, lambda file: save(self.built, file, run_dir))
+        def make(file: Path) -> None:
+            save(self.built, file, run_dir, symbols=self._symbols)
+
+        return self._states.obtain(self.key, make)
 
     def _cold(self, run_dir: Path, keys: HostKeys | None, problem: HarnessError) -> Host:
         self._note(f"no snapshot of the host, a cold boot instead: {problem.message}")
-        return Host.boot(self.built, run_dir, tap=self.tap, keys=keys)
+        host = Host.boot(self.built, run_dir, tap=self.tap, keys=keys)
+        host.machine.kernel_map = KernelMap(self._symbols)
+        return host
 
 
 def state_key(built: HostStack) -> str:
@@ -82,11 +97,16 @@ def state_key(built: HostStack) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def save(built: HostStack, file: Path, run_dir: Path) -> None:
-    """Boot a host and write its state, before anybody has spoken to it. Raises SnapshotError."""
+def save(built: HostStack, file: Path, run_dir: Path, *, symbols: Path | None = None) -> None:
+    """Boot a host and write its state, before anybody has spoken to it. Raises SnapshotError.
+
+    Afterwards the host says what is where in its kernel, unless ``symbols`` is there already:
+    distributions do not ship the kernel's map.
+    """
     boot = prepare_boot(built, run_dir)
     with Machine.launch(boot, run_dir, name="snapshot", shared_ram=False, consoles=CONSOLES) as m:
-        Host(m, HostKeys(), "cold boot").await_ready(BOOT_TIMEOUT_S)
+        host = Host(m, HostKeys(), "cold boot")
+        host.await_ready(BOOT_TIMEOUT_S)
         try:
             m.qmp("stop")
             m.qmp("migrate-set-parameters", max_bandwidth=_BANDWIDTH)
@@ -99,6 +119,19 @@ def save(built: HostStack, file: Path, run_dir: Path) -> None:
             raise SnapshotError(
                 f"QEMU cannot write the host's state: {problem.message}"
             ) from problem
+        if symbols is not None and not symbols.exists():
+            m.qmp("cont")
+            host.welcome()
+            _keep_symbols(host, symbols)
+
+
+def _keep_symbols(host: Host, file: Path) -> None:
+    text = host.ssh.run("grep -i ' [tw] ' /proc/kallsyms", timeout_s=_SYMBOLS_TIMEOUT_S).output
+    draft = file.with_suffix(".draft")
+    with contextlib.suppress(OSError):  # names are a help, no more
+        draft.write_text(text)
+        draft.replace(file)
+    host.ssh.close()
 
 
 def restore(

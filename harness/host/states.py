@@ -75,6 +75,10 @@ class StateStore:
             self._forget_old()
             return final / STATE
 
+    def beside(self, name: str) -> Path:
+        """A file of the store that is no state."""
+        return self.folder / name
+
     def remove(self, key: str) -> None:
         """Remove a state that does not work."""
         with self._locked(key):

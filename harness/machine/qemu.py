@@ -27,6 +27,7 @@ from harness.machine.argv import (
     qemu_argv,
     reproduction_script,
 )
+from harness.machine.kernel_map import KernelMap
 from harness.machine.position import Position, parse_positions
 from harness.machine.process import ChildProcess, describe_status
 from harness.machine.qmp import QmpChannel, QmpError
@@ -56,6 +57,7 @@ class Machine:
         self.command: list[str] = []
         self.version = ""
         self.tap_file: Path | None = None
+        self.kernel_map: KernelMap | None = None
         self._ram: GuestRam | None = None
         self._ram_address: RamAddress | None = None
         self._process: ChildProcess | None = None
@@ -258,7 +260,9 @@ class Machine:
 
     def symbolise(self, pa: int) -> str:
         """Return an address with function and source line where they are known."""
-        return self.symboliser.symbolise(pa)
+        text = self.symboliser.symbolise(pa)
+        named = self.kernel_map.describe(pa) if self.kernel_map and "+" not in text else None
+        return f"{text} kernel: {named}" if named else text
 
     def stop(self, soft_s: float = 2.0) -> int | None:
         """End QEMU, softly for ``soft_s`` seconds, then hard; release everything.

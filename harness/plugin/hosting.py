@@ -14,7 +14,7 @@ The host's stack is the session's own if that has a kernel, ``embedded-linux`` b
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,6 +25,7 @@ from harness.host import Host, HostKeys, Level, SnapshotHosts
 from harness.machine import TapPlugin
 from harness.plugin.fixtures import FAILED
 from harness.plugin.judging import Trial, terms_of
+from harness.plugin.report import names_of_addresses
 from harness.plugin.session import CcaSession, cca_session
 from harness.plugin.tapping import choose_tap
 from harness.stack import BuiltStack, Cache, Progress, Stack, build_stack
@@ -110,6 +111,28 @@ def host_session(config: pytest.Config) -> HostSession:
     if _SESSION not in config.stash:
         config.stash[_SESSION] = HostSession(cca_session(config))
     return config.stash[_SESSION]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add what is to be known of the host to a failed phase."""
+    report = yield
+    hosted = item.stash.get(HOSTED, None)
+    if hosted is not None and report.failed:
+        report.sections.append(("host", _described(hosted.host, item.config)))
+    if hosted is not None and call.when == "teardown":
+        del item.stash[HOSTED]
+    return report
+
+
+def _described(host: Host, config: pytest.Config) -> str:
+    machine = host.machine
+    lines = [f"came up from: {host.origin}", *host_session(config).notes, machine.describe(30)]
+    if named := names_of_addresses(machine):
+        lines += ["symbols:", *(f"  {line}" for line in named)]
+    return "\n".join([*lines, f"by hand:   {machine.folder / 'qemu.sh'}"])
 
 
 @pytest.fixture(scope="session", name="host_stack")

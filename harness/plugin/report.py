@@ -130,7 +130,7 @@ def _machine_facts(running: Running) -> dict[str, object]:
         "command": machine.command,
         "consoles": {name: console.tail(15) for name, console in machine.consoles.items()},
         "positions": machine.positions(),
-        "symbols": _symbols(machine),
+        "symbols": names_of_addresses(machine),
         "machine_folder": str(machine.folder),
     }
 
@@ -156,7 +156,7 @@ def _calls(running: Running) -> list[str]:
     return lines[::-1]
 
 
-def _symbols(machine: Machine) -> list[str]:
+def names_of_addresses(machine: Machine) -> list[str]:
     """Names for the code addresses that the consoles showed last."""
     found: dict[str, str] = {}
     for console in machine.consoles.values():
