@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import select
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from harness.stack.components import CHECKOUT
 from harness.stack.hashing import FileHasher, digest
 
 _LOG_LINES = 30
+_OWN_MODULE = re.compile(r"^harness\.[\w.]*\.(?=\w+:)")
 _NOTHING_SELECTED = 5
 _ENDED = (0, 1, 2)
 """Passed, failed, stopped because no machine of the stack boots."""
@@ -121,7 +123,7 @@ class Trial:
         telling = [phase for phase in failed if not self._says_nothing(phase)]
         phase = (telling or failed)[0]
         summary = next((line for line in phase.text.strip().splitlines() if line[:2] == "E "), "")
-        reason = summary.removeprefix("E").strip() or _first_line(phase.text)
+        reason = _OWN_MODULE.sub("", summary.removeprefix("E").strip()) or _first_line(phase.text)
         where = phase.folder or str(folder)
         if telling:
             return Tried("bad", reason, phase.test, phase.text, where)

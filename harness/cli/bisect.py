@@ -60,6 +60,9 @@ def run(args: argparse.Namespace) -> int:
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends pytest as well
     try:
         return _run(args)
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from here", file=sys.stderr)
+        return 130
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -231,6 +231,7 @@ DONE = phase("passed", "teardown")
     [
         (phase("failed", verdict="assertion"), "bad", "what failed"),
         (phase("failed", verdict="harness"), "bad", "what failed"),
+        (phase("failed", text="E   harness.errors.AlarmRaised: x"), "bad", "AlarmRaised: x"),
         (phase("failed", verdict="stack"), "bad", "what failed"),
         (phase("failed", "setup", "harness"), "bad", "what failed"),
         (phase("failed", "setup", "stack", "no monitor\nx"), "skip", "does not boot: no monitor"),
