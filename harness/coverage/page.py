@@ -32,10 +32,10 @@ summary { cursor: pointer }
 ul { margin: .2rem 0; padding-left: 1.2rem }
 @media (max-width: 760px) {
   body { margin: 1rem auto; padding: 0 .6rem }
-  tr { display: flex; flex-wrap: wrap; gap: 0 .6rem; padding: .3rem 0;
+  tr[class] { display: flex; flex-wrap: wrap; gap: 0 .6rem; padding: .3rem 0;
     border-top: 1px solid var(--line) }
-  td, th { border-top: 0; padding: 0 .4rem }
-  td:last-child:not(:nth-child(5)) { flex-basis: 100% }
+  tr[class] td { border-top: 0; padding: 0 .4rem }
+  tr[class] td:last-child { flex-basis: 100% }
 }
 """
 
