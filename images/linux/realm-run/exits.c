@@ -6,11 +6,15 @@
 
 #define ESR_EC(esr) ((esr) >> 26 & 0x3f)
 #define EC_WFX 0x01
+#define EC_SYSREG 0x18
 #define EC_INSTRUCTION_ABORT 0x20
 #define EC_DATA_ABORT 0x24
 #define ESR_ISV (1ULL << 24)
 #define ESR_SAS(esr) ((esr) >> 22 & 3)
 #define ESR_WNR (1ULL << 6)
+#define SYSREG_KEY(iss) ((iss) & 0x3ffc1f)
+/* Op0 3, Op2 5, Op1 0, CRn 12, CRm 11 */
+#define SYSREG_SGI1R (3 << 20 | 5 << 17 | 0 << 14 | 12 << 10 | 11 << 1)
 #define HPFAR_FIPA 0xfffffffffff0ULL
 #define WFI_SLEEP_US 1000
 
@@ -24,21 +28,48 @@ static bool within(uint64_t at, uint64_t base, uint64_t bytes)
 	return at - base < bytes;
 }
 
+static bool is_device(const struct realm *realm, uint64_t offset)
+{
+	if (within(offset, UART_OFFSET, UART_BYTES))
+		return true;
+	return realm->options->kernel && (within(offset, GICD_OFFSET, GICD_BYTES) ||
+					  within(offset, GICR_OFFSET, GICR_BYTES * realm->options->recs));
+}
+
+static uint64_t device_read(struct realm *realm, uint64_t offset)
+{
+	if (within(offset, GICD_OFFSET, GICD_BYTES))
+		return gicd_read(realm, offset - GICD_OFFSET);
+	if (within(offset, GICR_OFFSET, GICR_BYTES * realm->options->recs))
+		return gicr_read(realm, offset - GICR_OFFSET);
+	return uart_read(offset - UART_OFFSET);
+}
+
+static void device_write(struct realm *realm, uint64_t offset, uint64_t value, unsigned int width)
+{
+	if (within(offset, GICD_OFFSET, GICD_BYTES))
+		gicd_write(realm, offset - GICD_OFFSET, value, width);
+	else if (within(offset, GICR_OFFSET, GICR_BYTES * realm->options->recs))
+		gicr_write(realm, offset - GICR_OFFSET, value);
+	else
+		uart_write(offset - UART_OFFSET, value);
+}
+
 static bool emulate(struct rec *rec, uint64_t ipa)
 {
 	const struct rmi_rec_exit *exit = &rec->run->exit;
-	uint64_t offset = ipa - upper_half(rec->realm) - UART_OFFSET;
+	uint64_t offset = ipa - upper_half(rec->realm);
 	unsigned int width = 1U << ESR_SAS(exit->esr);
 
-	if (offset >= UART_BYTES || !(exit->esr & ESR_ISV))
+	if (!is_device(rec->realm, offset) || !(exit->esr & ESR_ISV))
 		return false;
 	rec->counts.mmio++;
 	if (exit->esr & ESR_WNR) {
 		trace("rec %u: MMIO write of %u bytes at %#llx: %#llx", rec->index, width, (unsigned long long)ipa,
 		      (unsigned long long)exit->gprs[0]);
-		uart_write(offset, exit->gprs[0]);
+		device_write(rec->realm, offset, exit->gprs[0], width);
 	} else {
-		rec->run->enter.gprs[0] = uart_read(offset);
+		rec->run->enter.gprs[0] = device_read(rec->realm, offset);
 		trace("rec %u: MMIO read of %u bytes at %#llx: %#llx", rec->index, width, (unsigned long long)ipa,
 		      (unsigned long long)rec->run->enter.gprs[0]);
 	}
@@ -84,6 +115,18 @@ static void serve_abort(struct rec *rec)
 	rec->run->enter.flags |= RMI_REC_ENTER_FLAGS_INJECT_SEA_MASK;
 }
 
+static void serve_sysreg(struct rec *rec)
+{
+	const struct rmi_rec_exit *exit = &rec->run->exit;
+
+	if (SYSREG_KEY(exit->esr) == SYSREG_SGI1R) {
+		gic_send_sgi(rec, exit->gprs[0]);
+		return;
+	}
+	say("rec %u: access to a system register, syndrome %#llx: ignored", rec->index,
+	    (unsigned long long)exit->esr);
+}
+
 static void serve_sync(struct rec *rec)
 {
 	uint64_t esr = rec->run->exit.esr;
@@ -93,6 +136,9 @@ static void serve_sync(struct rec *rec)
 	case EC_WFX:
 		rec->counts.wfi++;
 		usleep(WFI_SLEEP_US);
+		break;
+	case EC_SYSREG:
+		serve_sysreg(rec);
 		break;
 	case EC_INSTRUCTION_ABORT:
 	case EC_DATA_ABORT:
@@ -150,7 +196,7 @@ static void serve_host_call(struct rec *rec)
 void serve_exit(struct rec *rec)
 {
 	rec->counts.total++;
-	inject_interrupts(rec);
+	take_interrupts(rec);
 	switch (rec->run->exit.exit_reason) {
 	case RMI_REC_EXIT_REASON_SYNC:
 		serve_sync(rec);

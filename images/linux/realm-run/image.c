@@ -7,16 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "realm.h"
+#include "image.h"
 #include "say.h"
 
-struct file {
-	const char *path;
-	const uint8_t *data;
-	uint64_t bytes;
-};
-
-static struct file open_file(const char *path)
+struct file file_open(const char *path)
 {
 	struct file file = { .path = path };
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -32,6 +26,11 @@ static struct file open_file(const char *path)
 		die(EXIT_NO_IMAGE, "cannot read %s: %s", path, strerror(errno));
 	close(fd);
 	return file;
+}
+
+void file_close(struct file *file)
+{
+	munmap((void *)file->data, file->bytes);
 }
 
 static const void *part(const struct file *file, uint64_t offset, uint64_t bytes)
@@ -93,8 +92,9 @@ static void load_elf(struct realm *realm, const struct file *file)
 
 void image_load(struct realm *realm, const char *path)
 {
-	struct file file = open_file(path);
+	struct file file = file_open(path);
 
+	realm->entry_x0 = realm->options->ipa_bits;
 	if (file.bytes > SELFMAG && !memcmp(file.data, ELFMAG, SELFMAG)) {
 		load_elf(realm, &file);
 	} else {
@@ -102,5 +102,5 @@ void image_load(struct realm *realm, const char *path)
 		realm_load(realm, PAYLOAD_BASE, file.data, file.bytes);
 		realm->entry = PAYLOAD_BASE;
 	}
-	munmap((void *)file.data, file.bytes);
+	file_close(&file);
 }

@@ -5,9 +5,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "image.h"
 #include "options.h"
 #include "say.h"
 #include "script.h"
+
+#define LINUX_RAM 0x40000000ULL	/* the devices lie below */
 
 static void *watch(void *argument)
 {
@@ -69,14 +72,19 @@ int main(int argc, char **argv)
 	int error;
 
 	options_parse(&options, argc, argv);
+	realm.ram = options.kernel ? LINUX_RAM : 0;
 	realm.ram_bytes = options.mem_bytes;
 	error = device_open(&realm.device);
 	if (error)
 		die(EXIT_NO_DEVICE, "/dev/rmi: %s", strerror(-error));
 	realm_create(&realm);
-	image_load(&realm, options.payload);
+	if (options.kernel)
+		linux_load(&realm);
+	else
+		image_load(&realm, options.payload);
 	stage("data");
-	script_parse(&realm, options.script);
+	if (!options.kernel)
+		script_parse(&realm, options.script);
 	realm_add_recs(&realm);
 	stage("rec");
 	realm_activate(&realm);

@@ -9,7 +9,10 @@
 #include "say.h"
 #include "script.h"
 
-#define MAX_MEM_BYTES (128ULL << 20)	/* the UART lies above */
+#define PAYLOAD_MEM_BYTES (16ULL << 20)
+#define MOST_PAYLOAD_MEM_BYTES (128ULL << 20)	/* the UART lies above */
+#define KERNEL_MEM_BYTES (256ULL << 20)
+#define MOST_MEM_BYTES (2048ULL << 20)
 #define LEAST_IPA_BITS 32
 #define MOST_IPA_BITS 48
 
@@ -18,11 +21,14 @@ static const char usage[] =
 	"Run the realm payload in a realm, on /dev/rmi.\n"
 	"\n"
 	"  --recs N            RECs, 1 to 16 (1)\n"
-	"  --mem SIZE          RAM at IPA 0, with K, M (16M)\n"
+	"  --mem SIZE          RAM, with K, M (16M; with --kernel 256M)\n"
 	"  --ipa-bits N        width of the IPA space, 32 to 48 (40); the upper half is unprotected\n"
 	"  --hash ALGORITHM    sha256 or sha512\n"
 	"  --rpv HEX           personalisation value, up to 64 bytes\n"
 	"  --payload FILE      ELF file, or raw image for IPA 0x10000 (/usr/share/cca/payload.elf)\n"
+	"  --kernel FILE       run this arm64 Image of Linux in place of the payload\n"
+	"  --initrd FILE       its initial RAM disk\n"
+	"  --append TEXT       its command line (console=ttyAMA0)\n"
 	"  --do SCRIPT         commands for the payload, separated by ';' (a demonstration)\n"
 	"  --populate          give the realm all its memory before it runs\n"
 	"  --reject-ripas      reject the realm's RIPAS changes\n"
@@ -79,7 +85,7 @@ static void parse_hash(struct options *options, const char *text)
 		die(EXIT_USAGE, "--hash %s: wanted sha256 or sha512", text);
 }
 
-enum { RECS = 1, MEM, IPA_BITS, HASH, RPV, PAYLOAD, DO, POPULATE, REJECT_RIPAS, TRAP_WFI, TIMEOUT, PAUSE, TRACE, HELP };
+enum { RECS = 1, MEM, IPA_BITS, HASH, RPV, PAYLOAD, KERNEL, INITRD, APPEND, DO, POPULATE, REJECT_RIPAS, TRAP_WFI, TIMEOUT, PAUSE, TRACE, HELP };
 
 static const struct option known[] = {
 	{ "recs", required_argument, NULL, RECS },
@@ -88,6 +94,9 @@ static const struct option known[] = {
 	{ "hash", required_argument, NULL, HASH },
 	{ "rpv", required_argument, NULL, RPV },
 	{ "payload", required_argument, NULL, PAYLOAD },
+	{ "kernel", required_argument, NULL, KERNEL },
+	{ "initrd", required_argument, NULL, INITRD },
+	{ "append", required_argument, NULL, APPEND },
 	{ "do", required_argument, NULL, DO },
 	{ "populate", no_argument, NULL, POPULATE },
 	{ "reject-ripas", no_argument, NULL, REJECT_RIPAS },
@@ -106,7 +115,7 @@ static void take(struct options *options, int option)
 		options->recs = parse_number("recs", optarg, 1, MAX_RECS);
 		break;
 	case MEM:
-		options->mem_bytes = parse_number("mem", optarg, 1 << 20, MAX_MEM_BYTES) & -GRANULE_BYTES;
+		options->mem_bytes = parse_number("mem", optarg, 1 << 20, MOST_MEM_BYTES) & -GRANULE_BYTES;
 		break;
 	case IPA_BITS:
 		options->ipa_bits = parse_number("ipa-bits", optarg, LEAST_IPA_BITS, MOST_IPA_BITS);
@@ -119,6 +128,15 @@ static void take(struct options *options, int option)
 		break;
 	case PAYLOAD:
 		options->payload = optarg;
+		break;
+	case KERNEL:
+		options->kernel = optarg;
+		break;
+	case INITRD:
+		options->initrd = optarg;
+		break;
+	case APPEND:
+		options->append = optarg;
 		break;
 	case DO:
 		options->script = optarg;
@@ -155,12 +173,18 @@ void options_parse(struct options *options, int argc, char **argv)
 
 	*options = (struct options){
 		.recs = 1,
-		.mem_bytes = 16 << 20,
 		.ipa_bits = 40,
+		.append = "console=ttyAMA0",
 		.payload = "/usr/share/cca/payload.elf",
 	};
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)
 		take(options, option);
+	if (!options->mem_bytes)
+		options->mem_bytes = options->kernel ? KERNEL_MEM_BYTES : PAYLOAD_MEM_BYTES;
+	if (!options->kernel && options->mem_bytes > MOST_PAYLOAD_MEM_BYTES)
+		die(EXIT_USAGE, "--mem: the payload can have %llu bytes at most", MOST_PAYLOAD_MEM_BYTES);
+	if (options->kernel && options->script)
+		die(EXIT_USAGE, "--do is for the payload, --kernel runs Linux");
 	if (optind < argc)
 		die(EXIT_USAGE, "%s: not an option; --help lists them", argv[optind]);
 }

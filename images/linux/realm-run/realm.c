@@ -105,6 +105,11 @@ void realm_load(struct realm *realm, uint64_t ipa, const void *content, uint64_t
 	trace("loaded and measured: %llu bytes at %#llx", (unsigned long long)bytes, (unsigned long long)ipa);
 }
 
+uint64_t realm_mpidr(unsigned int index)
+{
+	return (index & 0xf) | (uint64_t)(index >> 4) << 8;
+}
+
 static void add_rec(struct realm *realm, struct rec *rec, unsigned int index)
 {
 	uint64_t page = pool_take(realm, 1, 0);
@@ -112,14 +117,14 @@ static void add_rec(struct realm *realm, struct rec *rec, unsigned int index)
 
 	rec->realm = realm;
 	rec->index = index;
-	rec->mpidr = (index & 0xf) | (uint64_t)(index >> 4) << 8;
+	rec->mpidr = realm_mpidr(index);
 	rec->power = index == 0 ? POWER_ON : POWER_OFF;
 	rec->num_aux = must(realm, "RMI_REC_AUX_COUNT", FID_RMI_REC_AUX_COUNT, realm->rd, 0, 0, 0, 0);
 	memset(params, 0, sizeof(*params));
 	params->flags = index == 0;
 	params->mpidr = rec->mpidr;
 	params->pc = realm->entry;
-	params->gprs[0] = realm->options->ipa_bits;
+	params->gprs[0] = realm->entry_x0;
 	params->num_aux = rec->num_aux;
 	for (unsigned int n = 0; n < rec->num_aux; n++) {
 		rec->aux[n] = pool_take(realm, 1, 0);

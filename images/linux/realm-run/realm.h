@@ -30,6 +30,7 @@ struct options {
 	uint8_t rpv[64];
 	const char *payload;
 	const char *script;
+	const char *kernel, *initrd, *append;
 	unsigned int timeout_s;
 	bool populate;
 	bool reject_ripas;
@@ -55,6 +56,7 @@ struct rec {
 	struct rmi_rec_run *run;
 	enum power power;	/* under realm->lock */
 	pthread_t thread;
+	uint64_t timers;	/* interrupts of its timers that are due, a bit per INTID */
 	struct counts counts;
 };
 
@@ -66,7 +68,7 @@ struct realm {
 	int root_level;
 	unsigned int num_lrs;
 	uint64_t ram, ram_bytes;
-	uint64_t entry, secondary_entry;
+	uint64_t entry, entry_x0, secondary_entry;
 	struct rec recs[MAX_RECS];
 
 	pthread_mutex_t memory;	/* tables, contents, the pool */
@@ -87,6 +89,7 @@ void realm_activate(struct realm *realm);
 void realm_destroy(struct realm *realm);
 /* No REC is to be entered again; the first status counts. */
 void realm_end(struct realm *realm, int status);
+uint64_t realm_mpidr(unsigned int index);
 static inline uint64_t upper_half(const struct realm *realm)
 {
 	return 1ULL << (realm->options->ipa_bits - 1);
@@ -112,9 +115,6 @@ uint64_t map_shared(struct realm *realm, uint64_t ipa);
 /* Answer a realm's request; returns where it stopped. */
 uint64_t set_ripas(struct realm *realm, struct rec *rec, uint64_t base, uint64_t top);
 void destroy_tables(struct realm *realm);
-
-/* image.c: read a raw image or an ELF file, load it, set the entries. */
-void image_load(struct realm *realm, const char *path);
 
 /* vcpu.c */
 void vcpus_start(struct realm *realm);

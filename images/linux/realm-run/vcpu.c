@@ -24,8 +24,10 @@ static void enter(struct rec *rec)
 {
 	struct realm *realm = rec->realm;
 	uint64_t x[8] = { FID_RMI_REC_ENTER, rec->pa, rec->run_pa };
-	int error = device_call(&realm->device, RMI_DEVICE_ANY_CPU, x);
+	int error;
 
+	give_interrupts(rec);
+	error = device_call(&realm->device, RMI_DEVICE_ANY_CPU, x);
 	if (error == -EINTR)
 		return;
 	if (error)

@@ -14,24 +14,8 @@
 #define LR_PRIORITY (0x80ULL << 48)
 #define LR_INTID 0xffffffffULL
 
-static void make_pending(struct rec *rec, uint64_t intid)
-{
-	uint64_t *lrs = rec->run->enter.gicv3_lrs, *empty = NULL;
-
-	for (unsigned int n = 0; n < rec->realm->num_lrs; n++) {
-		if (!(lrs[n] & LR_STATE))
-			empty = empty ? empty : &lrs[n];
-		else if ((lrs[n] & LR_INTID) == intid)
-			return;
-	}
-	if (empty) {
-		*empty = LR_PENDING | LR_GROUP1 | LR_PRIORITY | intid;
-		trace("rec %u: interrupt %llu injected", rec->index, (unsigned long long)intid);
-	}
-}
-
-/* Both timers are levels: an interrupt that the realm has ended is pending again while its timer fires. */
-void inject_interrupts(struct rec *rec)
+/* What the realm has not ended stays in its list register. */
+void take_interrupts(struct rec *rec)
 {
 	const struct rmi_rec_exit *exit = &rec->run->exit;
 
@@ -39,8 +23,41 @@ void inject_interrupts(struct rec *rec)
 	for (unsigned int n = 0; n < rec->realm->num_lrs; n++)
 		if (!(rec->run->enter.gicv3_lrs[n] & LR_STATE))
 			rec->run->enter.gicv3_lrs[n] = 0;
+	rec->timers = 0;
 	if ((exit->cntv_ctl & TIMER_BITS) == TIMER_FIRES)
-		make_pending(rec, VIRTUAL_TIMER);
+		rec->timers |= 1ULL << VIRTUAL_TIMER;
 	if ((exit->cntp_ctl & TIMER_BITS) == TIMER_FIRES)
-		make_pending(rec, PHYSICAL_TIMER);
+		rec->timers |= 1ULL << PHYSICAL_TIMER;
+}
+
+/* The payload has no distributor: its timers' interrupts need no leave. */
+static int next_interrupt(struct rec *rec, uint64_t taken)
+{
+	uint64_t pending = rec->timers & ~taken;
+
+	if (rec->realm->options->kernel)
+		return gic_next(rec, rec->timers | (uint64_t)uart_interrupts() << UART_INTID, taken);
+	return pending ? __builtin_ctzll(pending) : -1;
+}
+
+/* Timers and UART are levels: an interrupt that the realm has ended is pending again while its source is. */
+void give_interrupts(struct rec *rec)
+{
+	uint64_t *lrs = rec->run->enter.gicv3_lrs, taken = 0;
+
+	for (unsigned int n = 0; n < rec->realm->num_lrs; n++)
+		if (lrs[n] & LR_STATE)
+			taken |= 1ULL << (lrs[n] & LR_INTID);
+	for (unsigned int n = 0; n < rec->realm->num_lrs; n++) {
+		int intid;
+
+		if (lrs[n] & LR_STATE)
+			continue;
+		intid = next_interrupt(rec, taken);
+		if (intid < 0)
+			return;
+		lrs[n] = LR_PENDING | LR_GROUP1 | LR_PRIORITY | intid;
+		taken |= 1ULL << intid;
+		trace("rec %u: interrupt %d injected", rec->index, intid);
+	}
 }
