@@ -7,10 +7,13 @@ import argparse
 import json
 import os
 import platform
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from harness.bench.figure import Figure, Ratio, as_json, repeat
 from harness.cli.main import add_stack_arguments, count, results_file
+from harness.errors import StackError
 
 HELP = "measure boot, calls, realm life cycle and the whole regression (medians of one run)"
 _CALLS = {"mailbox": 5000, "serial": 200}
@@ -24,6 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--samples", type=count, default=9, metavar="N", help="samples of each figure (default 9)"
+    )
+    parser.add_argument(
+        "--hosts",
+        type=int,
+        default=3,
+        metavar="N",
+        help="cold boots of a Linux host (default 3; 0 leaves hosts out)",
     )
     parser.add_argument(
         "--regressions",
@@ -56,11 +66,38 @@ def run(args: argparse.Namespace) -> int:
         ups, downs = measure.realm_life_s(built, recs, args.samples)
         show(Figure(f"realm with {recs} REC(s): set up and boot", "s", tuple(ups)))
         show(Figure(f"realm with {recs} REC(s): tear down", "s", tuple(downs)))
+    if args.hosts:
+        _hosts(args, show)
     if args.regressions:
         _regressions(args, show)
     if args.json:
         args.json.write_text(json.dumps(as_json(results), indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _hosts(args: argparse.Namespace, show: Callable[[Figure | Ratio], None]) -> None:
+    from harness.bench import hosts
+    from harness.host import SnapshotHosts
+    from harness.stack import Cache, Progress, build_stack, load_stack
+    from harness.stack.companion import host_stack
+
+    try:
+        chosen = host_stack(load_stack(args.stack, args.overrides), args.stack, args.overrides)
+    except StackError as problem:
+        print(f"Linux host: left out, {problem.message}")
+        return
+    built = build_stack(chosen, progress=Progress())
+    snapshots = SnapshotHosts(built, Cache().root / "hosts")
+    with tempfile.TemporaryDirectory(prefix="cca-bench-") as folder:
+        snapshots.start(Path(folder)).stop()  # leaves the state, if there is none
+    cold = Figure(
+        "Linux host, cold boot to SSH", "s", repeat(args.hosts, lambda: hosts.cold_s(built))
+    )
+    show(cold)
+    restored = repeat(args.samples, lambda: hosts.restored_s(snapshots))
+    fast = Figure("Linux host, snapshot to SSH", "s", restored)
+    show(fast)
+    show(Ratio("Linux host, cold boot divided by snapshot", cold.median / fast.median))
 
 
 def _regressions(args: argparse.Namespace, show: Callable[[Figure | Ratio], None]) -> None:
