@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
     failures = check_needs(stack_needs(stack))
     failures += check_step(f"cache {cache.root}", lambda: check_cache(cache.root))
     failures += check_step("QEMU makes the machine", lambda: probe_qemu(stack, cache))
+    if "kernel" in stack.components and not failures:
+        failures += check_step("host", lambda: probe_host(stack, cache))
     print("all there" if not failures else f"{failures} missing or unfit; see the hints above")
     return 1 if failures else 0
 
@@ -93,3 +96,19 @@ def probe_qemu(stack: Stack, cache: Cache) -> str:
     from harness.stack.qemu import resolve_qemu
 
     return resolve_qemu(stack.components["qemu"], stack.machine, BuildContext(cache)).version
+
+
+def probe_host(stack: Stack, cache: Cache) -> str:
+    """Build the stack, boot its host once, say what it can do for realms. Raises HarnessError."""
+    from harness.host.host import Host
+    from harness.launch.ask import ask_host, describe
+    from harness.stack import build_stack
+    from harness.stack.probe import build_kvm_probe
+
+    built = build_stack(stack, cache)
+    with (
+        tempfile.TemporaryDirectory(prefix="cca-doctor-") as folder,
+        Host.boot(built, Path(folder)) as host,
+    ):
+        lines = describe(ask_host(host.shell, build_kvm_probe(cache)))
+    return "\n           ".join(["boots", *lines])

@@ -13,6 +13,7 @@ from harness.launch.abilities import PROBE, HostAbilities, Program
 
 TIMEOUT_S = 60.0
 _SECTION = "@@cca@@"
+_NO_VERSION = "unrecognized option"
 _VERSION = re.compile(r"(?<!Unsupported )RMI ABI version (\d+\.\d+)")
 
 _LOG = "RMI ABI|RMI configured|RMM (config|activate|doesn|does not)|Granule tracking|GPT Level1"
@@ -114,7 +115,8 @@ def _programs(sections: Mapping[str, list[str]]) -> Iterator[tuple[str, Program]
     for name, lines in sections.items():
         if name.startswith("program ") and lines:
             path, version, *rest = [*lines, ""]
-            yield name.removeprefix("program "), Program(path, version, "\n".join(rest))
+            said = "" if _NO_VERSION in version else version
+            yield name.removeprefix("program "), Program(path, said, "\n".join(rest))
 
 
 def _created(lines: list[str]) -> dict[str, int]:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from harness.stack.debian_packages import NEEDS as PACKAGE_NEEDS
 from harness.stack.debian_source import UNPACK_NEEDS
 from harness.stack.in_tree import in_tree_needs
+from harness.stack.kbuild import KBUILD_NEEDS
+from harness.stack.kbuild_source import KbuildSource
 from harness.stack.kmodule import MODULE_NEEDS
 from harness.stack.spec import (
     Component,
@@ -38,6 +40,8 @@ def component_needs(component: Component) -> list[str]:
             return [*UNPACK_NEEDS, *source.needs]
         case KernelModuleSource():
             return list(MODULE_NEEDS)
+        case KbuildSource():
+            return list(KBUILD_NEEDS)
         case DebianPackages() | RootfsSource():
             return list(PACKAGE_NEEDS)
         case _:

@@ -35,7 +35,7 @@ create 8 -22
 create 30 -22
 @@cca@@ program realm-run
 /usr/bin/realm-run
-realm-run 1
+realm-run: unrecognized option '--version'
 usage: realm-run --recs N --mem SIZE
 @@cca@@ end
 """
@@ -157,7 +157,7 @@ def test_description_has_each_reason() -> None:
     assert "RMI: no line in the log" in lines
     assert "launcher realm-run: yes" in lines
     assert "launcher vm: the host has no qemu-system-aarch64" in lines
-    assert "realm-run: /usr/bin/realm-run realm-run 1" in lines
+    assert "realm-run: /usr/bin/realm-run" in lines
     assert "RMI 1.0 (host log)" in describe(parse_answer(PATCHED))
 
 
