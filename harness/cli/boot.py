@@ -26,10 +26,12 @@ from harness.errors import MachineDied
 if TYPE_CHECKING:
     from harness.cli.session import Screen, Typist
     from harness.machine import Machine
+    from harness.stack import BuiltStack
 
 HELP = "boot a stack and talk to it: consoles on this terminal, Ctrl-] ends"
 _POLL_S = 0.02
 _DRAIN_S = 1.0
+_COMMAND_TIMEOUT_S = 3600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +45,6 @@ def run(args: argparse.Namespace) -> int:
     from harness.artifacts import RunFolder
     from harness.cli.session import Keyboard, Screen, Script
     from harness.cli.show import make_progress
-    from harness.machine import Machine
     from harness.stack import build_stack, load_stack
 
     if sys.stdin is None:  # closed by whoever started us; its number must not be used again
@@ -51,13 +52,13 @@ def run(args: argparse.Namespace) -> int:
     with make_progress() as progress:
         built = build_stack(load_stack(args.stack, args.overrides), progress=progress)
     folder = RunFolder.create(args.runs)
-    with _signals_unwind(), Machine.launch(built, folder.path) as machine:
+    if "kernel" in built.images and not sys.stdin.isatty():
+        return _run_on_host(built, folder.path)
+    with _signals_unwind(), _launch(built, folder.path) as machine:
         screen = Screen(machine.consoles, sys.stdout.buffer)
+        talking = next(iter(machine.consoles.values()))
         typist: Typist
-        if sys.stdin.isatty():
-            typist = Keyboard(machine.consoles["ns"], screen.note)
-        else:
-            typist = Script(machine.consoles["ns"])
+        typist = Keyboard(talking, screen.note) if sys.stdin.isatty() else Script(talking)
         screen.note(f"{built.name} boots; Ctrl-] ends; transcripts in {machine.folder}")
         with _raw_keyboard():
             try:
@@ -69,6 +70,30 @@ def run(args: argparse.Namespace) -> int:
             screen.note(f"alarm: {alarm}")
         screen.note(ended)
     return 0
+
+
+def _run_on_host(built: BuiltStack, folder: Path) -> int:
+    """Run each line of the input on a Linux host; return the status of the last."""
+    from harness.host import Host
+
+    status = 0
+    with _signals_unwind(), Host.boot(built, folder) as host:
+        for line in sys.stdin:
+            result = host.serial.run(line.rstrip("\n"), timeout_s=_COMMAND_TIMEOUT_S)
+            print(result.output, end="", flush=True)
+            status = result.status
+    return status
+
+
+def _launch(built: BuiltStack, folder: Path) -> Machine:
+    """Start the machine; a kernel is put into its memory, with a shell for a person."""
+    from harness.host.boot import CONSOLES, prepare_boot
+    from harness.machine import Machine
+
+    if "kernel" not in built.images:
+        return Machine.launch(built, folder)
+    boot = prepare_boot(built, folder, shell="login")
+    return Machine.launch(boot, folder, shared_ram=False, consoles=CONSOLES)
 
 
 def _converse(machine: Machine, screen: Screen, typist: Typist) -> str:

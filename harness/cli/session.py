@@ -19,7 +19,7 @@ ESCAPE = b"\x1d"
 PROMPT = b"monitor> "
 WELCOME = "press Enter for the monitor's prompt, `help` lists its commands, Ctrl-] ends"
 
-_TALKING = "ns"
+_TALKING = ("ns", "host")
 _READY_QUIET_S = 5.0
 _ANSWER_QUIET_S = 1.0
 _ANSWER_TIMEOUT_S = 30.0
@@ -39,7 +39,7 @@ class Screen:
         """Show what is new; return what the normal world's console has gained."""
         heard = b""
         for name, view in self._views.items():
-            if name == _TALKING:
+            if name in _TALKING:
                 heard = view.take()
                 self._write(heard)
                 self._partial = (self._partial + heard).rpartition(b"\n")[2]
@@ -54,7 +54,7 @@ class Screen:
     def finish(self) -> None:
         """Show the rest, complete lines or not, and go to a new line."""
         self.update()
-        rest = {name: view.rest for name, view in self._views.items() if name != _TALKING}
+        rest = {name: view.rest for name, view in self._views.items() if name not in _TALKING}
         self._interrupt([_named(name, line) for name, line in rest.items() if line])
         self._write(b"\n" if self._partial else b"")
         self._partial = b""
