@@ -39,9 +39,21 @@ def _has(capabilities: frozenset[str], wanted: str) -> bool:
     return wanted in capabilities
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that runs what takes minutes."""
+    parser.getgroup("cca").addoption(
+        "--nightly",
+        dest="cca_nightly",
+        action="store_true",
+        help="also run the tests marked nightly",
+    )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose marker names a capability that the stack lacks."""
+    """Skip a test that is for nights, or whose marker names a capability that the stack lacks."""
+    if item.get_closest_marker("nightly") and not item.config.getoption("cca_nightly"):
+        pytest.skip("for nights: run with --nightly")
     if reason := missing_capability(item):
         pytest.skip(reason)
 

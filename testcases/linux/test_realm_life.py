@@ -91,7 +91,7 @@ def test_realms_one_after_the_other_leave_nothing(host: Host, host_tap: Tap) -> 
     many_lives(host, host_tap, 12)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_two_hundred_lives_leave_nothing(host: Host, host_tap: Tap) -> None:
     """200 launch and destroy cycles: no leaked granule, no leaked process, no WARN (KVM 15)."""
     many_lives(host, host_tap, CYCLES)
@@ -118,7 +118,7 @@ def test_vmm_killed_at_random_moments_leaves_nothing(host: Host, host_tap: Tap) 
     kills(host, host_tap, 6, seed=1)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_fifty_kills_leave_nothing(host: Host, host_tap: Tap) -> None:
     """50 kills at random moments: no leaked granule, no leaked process, no WARN (KVM 15)."""
     kills(host, host_tap, KILLS, seed=2)

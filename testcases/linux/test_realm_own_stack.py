@@ -50,7 +50,7 @@ def own(host_stack: BuiltStack, tmp_path: Path) -> BuiltStack:
     (tmp_path / "kvmtool" / "source").write_text(LKVM)
     kernel = host_stack.images["kernel"]
     (tmp_path / "Image").symlink_to(kernel)
-    (tmp_path / "modules.tar").symlink_to(kernel.parent / "modules.tar")
+    (tmp_path / "modules.tar").symlink_to(kernel.parent / "modules")
     file = tmp_path / "mine.toml"
     file.write_text(STACK)
     return build_stack(load_stack(str(file)))
