@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,7 +33,7 @@ MAGIC_AT = 56
 
 
 @pytest.fixture
-def linux(tmp_path: Path) -> Iterator[Path]:
+def linux(tmp_path: Path) -> Path:
     """The source that Debian builds its kernel of, unpacked beside a stack file."""
     suite = release_codename()
     downloads, unpacked = tmp_path / "downloads", tmp_path / "unpacked"

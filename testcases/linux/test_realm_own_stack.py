@@ -37,7 +37,7 @@ path = "kvmtool"
 build = "(echo '#!/bin/sh'; cat source) > lkvm"
 image = "lkvm"
 [rootfs]
-overlay = ["vmm.image:/usr/bin/lkvm:755"]
+overlay = ["rearm.image:/usr/bin/cca-rearm:755", "vmm.image:/usr/bin/lkvm:755"]
 """
 
 
