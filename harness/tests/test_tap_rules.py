@@ -90,6 +90,11 @@ def test_a_run_that_breaks_it(rule: type[Rule], tmp_path: Path) -> None:
     assert found[0].first > 0
 
 
+def test_an_emulated_write_that_brings_a_value(tmp_path: Path) -> None:
+    judge = judged("mmio_value_broken_by_a_write", tmp_path)
+    assert [one.explanation for one in judge.violations] == ["a write of 8 bits brings 0x5a"]
+
+
 @pytest.mark.parametrize(
     "rule", [r for r in RULES if r.side is Side.HOST], ids=lambda rule: str(rule.name)
 )

@@ -97,6 +97,14 @@ def test_mmio_value_broken(guest: GuestRealm) -> None:
     assert finish(loading(guest), 0x1FF) == 0xFF
 
 
+@pytest.mark.violates("mmio-value")
+def test_mmio_value_broken_by_a_write(guest: GuestRealm) -> None:
+    """A value for a store."""
+    word = a64.store(VALUE, BASE, width_bytes=1)
+    assert isinstance(guest.guest.submit_insn(word, [(BASE, DEVICE), (VALUE, 1)]), DataAbort)
+    assert guest.guest.finish(guest.guest.resume(Reentry(EMULATE, (0x5A,)))).ok
+
+
 @pytest.mark.host_rules
 def test_gic_hcr_kept(guest: GuestRealm) -> None:
     """A bit of ICH_HCR_EL2 that hosts may set."""
