@@ -76,7 +76,14 @@ class Trial:
         report, log = folder / "results.jsonl", folder / "pytest.log"
         component = self._settings.component
         command = [
-            *("env", "-C", str(CHECKOUT), f"{results.FILE_VARIABLE}={report}"),
+            *(
+                "env",
+                "-C",
+                str(CHECKOUT),
+                "-u",
+                "CCA_OUTCOMES",
+                f"{results.FILE_VARIABLE}={report}",
+            ),
             *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:randomly"),
             *(f"--set={component}.{name}={path}" for name, path in files.items()),
             *(f"--runs={folder / 'runs'}", *self._settings.words),

@@ -92,7 +92,8 @@ class LabSession:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONPATH": str(ROOT),
         }
-        inherited = {n: v for n, v in os.environ.items() if not n.startswith(("PYTEST_", "LG_"))}
+        others = ("PYTEST_", "LG_", "CCA_RESULTS")
+        inherited = {n: v for n, v in os.environ.items() if not n.startswith(others)}
         options = ("-p", "harness.plugin", "-p", "no:cacheprovider", "-p", "no:randomly")
         config = ("-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT))
         with self._output.open("wb") as output:

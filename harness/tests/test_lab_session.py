@@ -147,7 +147,7 @@ def test_what_a_killed_agent_held_is_free_for_the_next_run(
 def test_no_place_leaks_over_several_runs(
     lab: LoopbackLab, start: Callable[..., LabSession]
 ) -> None:
-    for _ in range(3):
+    for _ in range(2):
         session = start("-n", "2", count=4)
         assert session.finish() == 0, session.output()
         assert_free(lab, session)
@@ -165,3 +165,26 @@ def test_a_stack_that_does_not_boot_is_no_lab_fault(
     assert session.faults() == []
     assert "verdict:   stack (phase setup)" in session.output()
     assert_free(lab, session)
+
+
+def test_more_workers_than_places_take_turns(
+    lab: LoopbackLab, start: Callable[..., LabSession]
+) -> None:
+    for name in ("board1", "board2", "board3"):
+        lab.client("-p", name, "acquire")
+    session = start("-n", "2", count=4)
+    assert session.finish() == 0, session.output()
+    assert {place for _, place, _ in session.passed()} == {"board4"}
+    assert len({worker for _, _, worker in session.passed()}) == 2
+    session.wait_gone()
+    assert "board4" not in lab.acquired()
+
+
+def test_a_lab_without_fitting_places_is_one_message(
+    lab: LoopbackLab, start: Callable[..., LabSession]
+) -> None:
+    lab.write_env(tags={"board": "unicorn"})
+    session = start("-n", "2", count=1)
+    assert session.finish() == 4
+    assert "no place of the lab has the wanted tags" in session.output()
+    assert not (session.folder / "runs").exists()
