@@ -17,6 +17,7 @@
 #define SYSREG_SGI1R (3 << 20 | 5 << 17 | 0 << 14 | 12 << 10 | 11 << 1)
 #define HPFAR_FIPA 0xfffffffffff0ULL
 #define WFI_SLEEP_US 1000
+#define FAULT_BYTES (128ULL << 10)
 
 static uint64_t faulting_ipa(const struct rmi_rec_exit *exit)
 {
@@ -77,6 +78,15 @@ static bool emulate(struct rec *rec, uint64_t ipa)
 	return true;
 }
 
+/* Linux touches most of its memory: give it more than the page it asks for. */
+static void map_around(struct realm *realm, uint64_t page)
+{
+	uint64_t bytes = realm->options->kernel ? FAULT_BYTES : GRANULE_BYTES, base = page & -bytes;
+
+	for (uint64_t at = base; at < base + bytes; at += GRANULE_BYTES)
+		map_unknown(realm, at);
+}
+
 static bool back(struct rec *rec, uint64_t ipa)
 {
 	struct realm *realm = rec->realm;
@@ -89,7 +99,7 @@ static bool back(struct rec *rec, uint64_t ipa)
 	if (shared)
 		map_shared(realm, page);
 	else
-		map_unknown(realm, page);
+		map_around(realm, page);
 	pthread_mutex_unlock(&realm->memory);
 	trace("rec %u: fault of %s memory at %#llx: page mapped", rec->index, shared ? "unprotected" : "protected",
 	      (unsigned long long)ipa);
