@@ -161,7 +161,7 @@ def cca_hosted(request: pytest.FixtureRequest, host_stack: BuiltStack) -> Iterat
         request.node.stash[HOSTED] = hosted
         yield hosted
         if not request.node.stash.get(FAILED, False):
-            _audit(hosted)
+            audit(hosted)
     except BaseException:
         request.node.stash[FAILED] = True
         raise
@@ -183,7 +183,7 @@ def _watched(host: Host, built: BuiltStack, request: pytest.FixtureRequest) -> H
     return Hosted(host, tap, trial)
 
 
-def _audit(hosted: Hosted) -> None:
+def audit(hosted: Hosted) -> None:
     """Raise ``AlarmRaised``, ``HostUnclean`` or ``RuleBroken`` for what the test left."""
     host = hosted.host
     if host.machine.alive:

@@ -24,7 +24,7 @@ class ShellTimeout(ShellError):
     """A command did not end before its deadline. It was interrupted."""
 
 
-class CommandFailed(ShellError):
+class ShellCommandFailed(ShellError):
     """A command that had to succeed ended with another status than 0."""
 
 
@@ -58,12 +58,12 @@ class Shell(ABC):
         """Run a command line of ``sh`` to its end; it gets no input.
 
         Each runs in a process of its own: no folder or variable stays for the next.
-        Raises ``ShellTimeout`` after ``timeout_s``, ``CommandFailed`` for a status other
+        Raises ``ShellTimeout`` after ``timeout_s``, ``ShellCommandFailed`` for a status other
         than 0 if ``check``, ``ShellError`` where the line to the host fails.
         """
         result = self._run(command, timeout_s)
         if check and not result.ok:
-            raise CommandFailed(
+            raise ShellCommandFailed(
                 f"{command!r} on {self.name} ended with status {result.status}"
                 f" after {result.duration_s:.1f} s\n{shown(result.output)}"
             )

@@ -15,7 +15,7 @@ import pytest
 from harness.alarms import AlarmLog
 from harness.console import Console
 from harness.errors import AlarmRaised
-from harness.shell import CommandFailed, SerialShell, ShellError, ShellTimeout
+from harness.shell import ShellCommandFailed, SerialShell, ShellError, ShellTimeout
 from harness.transcript import Transcript
 
 QUIET = "stty -echo; trap : INT QUIT; exec </dev/null; while :; do . /dev/tty; done"
@@ -104,7 +104,7 @@ def test_a_command_that_does_not_end_is_interrupted(shell: SerialShell) -> None:
 
 
 def test_a_command_that_must_succeed_says_what_it_said(shell: SerialShell) -> None:
-    with pytest.raises(CommandFailed, match=r"ended with status 3(?s:.*)\| no such thing"):
+    with pytest.raises(ShellCommandFailed, match=r"ended with status 3(?s:.*)\| no such thing"):
         shell.run("echo no such thing; exit 3", check=True)
 
 
@@ -117,7 +117,7 @@ def test_files_go_there_and_back(shell: SerialShell, tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_said(shell: SerialShell, tmp_path: Path) -> None:
-    with pytest.raises(CommandFailed, match="nothing"):
+    with pytest.raises(ShellCommandFailed, match="nothing"):
         shell.get(f"{tmp_path}/nothing")
 
 

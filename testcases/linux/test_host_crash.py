@@ -26,7 +26,7 @@ def test_a_crash_of_the_host_is_an_alarm_with_names(host: Host) -> None:
 def test_addresses_of_all_worlds_have_names(host: Host) -> None:
     """BL31 and RMM by their ELF files, the kernel by what it said of itself."""
     machine = host.machine
-    for world, name in (("bl31", "bl31_main"), ("rmm", "rec_enter")):
+    for world, name in (("bl31", "bl31_main"), ("rmm", "smc_dispatch")):
         address = machine.symboliser.address(world, name)
         assert machine.symbolise(address).startswith(f"{address:#x} {world}: {name}+0x0")
     text = host.shell.run("grep ' T sysrq_handle_crash\\| t sysrq_handle_crash' /proc/kallsyms")

@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import AlarmRaised
 from harness.host import Host
-from harness.shell import CommandFailed, Shell, ShellTimeout
+from harness.shell import Shell, ShellCommandFailed, ShellTimeout
 
 pytestmark = pytest.mark.linux
 
@@ -38,7 +38,7 @@ def test_commands_files_and_deadlines_of_a_shell(shell: Shell) -> None:
     shell.put(data, "/tmp/data", 0o600)
     assert shell.run("stat -c %a /tmp/data").output == "600\n"
     assert shell.get("/tmp/data") == data
-    with pytest.raises(CommandFailed, match="No such file"):
+    with pytest.raises(ShellCommandFailed, match="No such file"):
         shell.run("cat /nothing", check=True)
     with pytest.raises(ShellTimeout, match="did not end within 1 s"):
         shell.run("sleep 1234", timeout_s=1)
