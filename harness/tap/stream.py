@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from harness.abi import tables
 from harness.tap.events import Call, Event, Lost, Memory, Return
@@ -60,7 +61,7 @@ class Assembler:
         if record.lines:
             self._head = record
             return None
-        return self._event(record, [])
+        return self._event(record, None)
 
     def chunk(self, data: bytes, skip: Collection[int] = ()) -> Iterator[Event]:
         """Yield the events that the bytes of complete records make.
@@ -74,7 +75,12 @@ class Assembler:
                 if seq == self._seq:
                     self._seq = seq + 1
                     continue
-            event = self.feed(unpack(data, at))
+            record = unpack(data, at)
+            if seq == self._seq and self._head is None and _is_whole(record):  # nearly always
+                self._seq = seq + 1
+                yield self._event(record, None)
+                continue
+            event = self.feed(record)
             if event is not None:
                 yield event
 
@@ -96,10 +102,9 @@ class Assembler:
         if len(self._lines) < head.lines:
             return None
         self._head, lines, self._lines = None, self._lines, []
-        return self._event(head, lines)
+        return self._event(head, _memory(head, lines))
 
-    def _event(self, record: Record, lines: list[Line]) -> Event:
-        memory = _memory(record, lines) if lines else None
+    def _event(self, record: Record, memory: Memory | None) -> Event:
         if record.kind == CALL:
             call = Call(record, memory)
             if record.state != _REALM or record.x[0] not in _NEVER_RETURN:
@@ -119,6 +124,10 @@ class Assembler:
     def under_way(self) -> list[Call]:
         """The calls that have not returned, oldest first."""
         return sorted(self._open.values(), key=lambda call: call.seq)
+
+
+def _is_whole(record: Record | Line) -> TypeGuard[Record]:
+    return isinstance(record, Record) and not record.lines
 
 
 def _caller(record: Record) -> _Caller:
