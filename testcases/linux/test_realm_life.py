@@ -163,7 +163,7 @@ def test_invalid_options_are_refused_before_any_call(host: Host, host_tap: Tap) 
         "--recs 0": "wanted a number from 1 to 16",
         "--recs 17": "wanted a number from 1 to 16",
         "--mem 1G": "wanted a number",
-        "--mem 129M": "wanted a number",
+        "--mem 129M": "134217728 bytes at most",
         "--hash md5": "wanted sha256 or sha512",
         "--rpv 0g": "wanted up to 64 bytes",
         "--wings": "--wings",
