@@ -15,6 +15,8 @@ MOST_ATTEMPTS = 3
 
 _NO_TESTS = 5
 _GOOD = (0, 1, _NO_TESTS)
+_CRASHED = (1, 3)
+"""An internal error, as when a worker is killed while it is being started: no session ended."""
 
 
 def after_attempt(
@@ -27,7 +29,7 @@ def after_attempt(
     if book.status in _GOOD and not left:
         nothing = book.status == _NO_TESTS and not book.planned
         return replace(row, state="ran", message="no test was selected" if nothing else "")
-    killed = ended.status < 0
+    killed = ended.status < 0 or (book.status is None and ended.status in _CRASHED)
     if row.attempts < MOST_ATTEMPTS and (killed or (book.results() and left)):
         return None
     how = f"pytest ended with status {ended.status}"

@@ -54,6 +54,12 @@ def test_bare_metal_machine_needs_less_than_its_ram() -> None:
     assert need.memory_bytes == capacity.BARE_METAL_BYTES + capacity.WORKER_BYTES
 
 
+def test_linux_host_needs_more_of_both() -> None:
+    linux, bare = Need.of(load_stack("embedded-linux")), Need.of(load_stack("embedded"))
+    assert linux == Need(2, capacity.LINUX_BYTES + capacity.WORKER_BYTES)
+    assert linux.memory_bytes > bare.memory_bytes
+
+
 def host_of(tmp_path: Path, **files: str) -> Host:
     for name, text in files.items():
         (tmp_path / name.replace("_", ".", 1)).write_text(text)
