@@ -45,7 +45,10 @@ class Layout:
 
     def region(self, pa: int) -> Region | None:
         """The region that an address lies in; None where there is nothing."""
-        return next((r for r in self.regions if r.base <= pa < r.top), None)
+        for region in self.regions:
+            if region.base <= pa < region.top:
+                return region
+        return None
 
     def is_tracked(self, pa: int) -> bool:
         """The address is DRAM that the RMM can manage."""

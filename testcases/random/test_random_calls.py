@@ -39,7 +39,7 @@ QUICK = settings(
 )
 NIGHTLY = settings(
     QUICK,
-    max_examples=100,
+    max_examples=20,
     stateful_step_count=100,
     derandomize=False,
     database=settings.get_profile("default").database,
