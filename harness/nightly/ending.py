@@ -15,8 +15,9 @@ MOST_ATTEMPTS = 3
 
 _NO_TESTS = 5
 _GOOD = (0, 1, _NO_TESTS)
-_CRASHED = (1, 3)
-"""An internal error, as when a worker is killed while it is being started: no session ended."""
+_INTERNAL = (None, 3)
+"""What a session that met an internal error has noted, as when a worker is killed while it is
+being started; pytest itself may end with 1 or 3 then."""
 
 
 def after_attempt(
@@ -29,7 +30,7 @@ def after_attempt(
     if book.status in _GOOD and not left:
         nothing = book.status == _NO_TESTS and not book.planned
         return replace(row, state="ran", message="no test was selected" if nothing else "")
-    killed = ended.status < 0 or (book.status is None and ended.status in _CRASHED)
+    killed = ended.status < 0 or (book.status in _INTERNAL and ended.status in (1, 3))
     if row.attempts < MOST_ATTEMPTS and (killed or (book.results() and left)):
         return None
     how = f"pytest ended with status {ended.status}"

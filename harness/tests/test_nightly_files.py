@@ -295,6 +295,7 @@ def book_of(planned: int, ended: int, status: int | None) -> Book:
         (book_of(3, 1, None), -9, 1, None, ""),
         (book_of(0, 0, None), -9, 1, None, ""),
         (book_of(0, 0, None), 1, 1, None, ""),
+        (book_of(0, 0, 3), 1, 1, None, ""),
         (book_of(0, 0, None), 4, 1, "error", "pytest ended with status 4"),
         (book_of(3, 1, 2), 2, 2, None, ""),
         (book_of(3, 1, 2), 2, 3, "ran", "2 of 3 tests were not run, pytest ended with status 2"),
