@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import secrets
 import time
@@ -31,13 +30,11 @@ _POLL_S = 0.05
 _FORWARDED = re.compile(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)\s")
 
 _WELCOME = """\
+umask 077
 date -s @{now} >/dev/null
 echo {seed} > /dev/urandom
-mkdir -p /root/.ssh
-echo {authorised} > /root/.ssh/authorized_keys
-chmod 700 /root/.ssh
-echo {host_key} | base64 -d > /etc/dropbear/key
-chmod 600 /etc/dropbear/key
+echo '{authorised}' > /root/.ssh/authorized_keys
+printf '{host_key}' > /etc/dropbear/key
 dropbear -r /etc/dropbear/key -s -P /run/dropbear.pid
 """
 
@@ -106,19 +103,20 @@ class Host:
                 hint="the last lines say how far firmware, kernel and init came",
             ) from problem
 
-    def welcome(self) -> None:
+    def welcome(self, first: str = "") -> None:
         """Give the host the time of day and this run's keys, start its SSH server.
 
-        Its random numbers get a seed: all hosts of one snapshot would draw the same.
+        Its random numbers get a seed: all hosts of one snapshot would draw the same. ``first``
+        is a command that must succeed before all that. Raises ``ShellCommandFailed``.
         """
-        host_key = base64.b64encode(self.keys.host.dropbear).decode()
         script = _WELCOME.format(
             now=int(time.time()),
             seed=secrets.token_hex(32),
-            authorised=f"'{self.keys.client.public_line}'",
-            host_key=host_key,
+            authorised=self.keys.client.public_line,
+            host_key="".join(f"\\{byte:03o}" for byte in self.keys.host.dropbear),
         )
-        self.serial.run(script, timeout_s=_SETTLE_TIMEOUT_S, check=True)
+        before = f"{first} || exit\n" if first else ""
+        self.serial.run(before + script, timeout_s=_SETTLE_TIMEOUT_S, check=True)
 
     @property
     def shell(self) -> Shell:

@@ -24,6 +24,8 @@ from harness.machine import Machine, TapPlugin, argv
 from harness.machine.kernel_map import KernelMap
 
 REARM = "/usr/bin/cca-rearm"
+"""Lets the host's timers go on: QEMU does not keep when the one of EL2 is due."""
+
 _INCOMING = ("-incoming", "defer")
 _CAPABILITIES = [{"capability": "mapped-ram", "state": True}]
 _BANDWIDTH = 1 << 40
@@ -154,23 +156,11 @@ def restore(
         machine.alarms.count("reboot")
         machine.qmp("cont")
         host = Host(machine, keys or HostKeys(), "snapshot")
-        _rearm(host)
-        host.welcome()
+        host.welcome(first=REARM)
     except BaseException:
         machine.stop(soft_s=0)
         raise
     return host
-
-
-def _rearm(host: Host) -> None:
-    """Let the host's timers go on: QEMU does not keep when the one of EL2 is due."""
-    result = host.serial.run(REARM)
-    if not result.ok:
-        raise SnapshotError(
-            f"the host's timers stand still after a restore: {REARM} ended with status"
-            f" {result.status}\n{result.output}",
-            hint=f"put images/linux/rearm into the root file system as {REARM}",
-        )
 
 
 def _await_transfer(machine: Machine, verb: str) -> None:

@@ -125,6 +125,7 @@ class Contents:
         for name in FOLDERS:
             self.archive.directory(f"/{name}")
         self.archive.directory("/root", 0o700)
+        self.archive.directory("/root/.ssh", 0o700)
         self.archive.directory("/tmp", 0o1777)
         self.archive.character_device("/dev/console", *_CONSOLE)
 
