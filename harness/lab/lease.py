@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from harness.lab.transport import SerialPort
 _ANSWER_S = 900.0
 _CHECK_S = 60.0
 _GIVE_BACK_S = 90.0
+_TAIL_BYTES = 4096
 
 _KINDS: Mapping[str, type[HarnessError]] = {
     kind.__name__: kind for kind in (LabFault, NoPlace, LabSettingsError)
@@ -61,24 +64,26 @@ class LabPlaces:
 class _Agent:
     """The agent's process; a thread reads what it says."""
 
-    def __init__(self, log: Path) -> None:
+    def __init__(self, log: Path | None) -> None:
         if importlib.util.find_spec("labgrid") is None:
             raise LabSettingsError(
                 "--lab needs labgrid, which is not installed",
                 hint="pip install 'cca-harness[lab]'; scripts/regress does it by itself",
             )
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as errors:
-            # A session of its own: Ctrl-C and the end of pytest must not reach it before
-            # the place is given back. It ends when its input does.
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "harness.lab.agent"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
-        self.log = log
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+        # Without a name there is nothing that a killed run could leave behind.
+        self._errors = log.open("ab+") if log is not None else tempfile.TemporaryFile()  # noqa: SIM115
+        # A session of its own: Ctrl-C and the end of pytest must not reach it before
+        # the place is given back. It ends when its input does.
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "harness.lab.agent"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            start_new_session=True,
+        )
+        self.hint = f"its log: {log}" if log is not None else ""
         self.heard: queue.SimpleQueue[words.Message | None] = queue.SimpleQueue()
         self.on_lost: Callable[[words.Message], None] = lambda _: None
         self._reader = threading.Thread(target=self._read, name="lab-agent", daemon=True)
@@ -93,7 +98,7 @@ class _Agent:
                     self.on_lost(message)
                 else:
                     self.heard.put(message)
-        self.on_lost({"why": f"the lab's agent ended; its log: {self.log}", "broken": False})
+        self.on_lost({"why": f"the lab's agent ended; {self.hint}", "broken": False})
         self.heard.put(None)
 
     def ask(self, message: Mapping[str, object], timeout_s: float | None) -> words.Message:
@@ -107,12 +112,13 @@ class _Agent:
             answer = None
         except queue.Empty:
             raise LabFault(
-                f"the lab's agent did not answer within {timeout_s} s", hint=f"log: {self.log}"
+                f"the lab's agent did not answer within {timeout_s} s\n{self.tail()}",
+                hint=self.hint,
             ) from None
         if answer is None:
             raise LabFault(
                 f"the lab's agent ended (status {self.process.poll()})\n{self.tail()}",
-                hint=f"its log: {self.log}",
+                hint=self.hint,
             )
         if answer[words.EVENT] == words.REFUSED:
             raise _error(answer)
@@ -120,8 +126,10 @@ class _Agent:
 
     def tail(self) -> str:
         """The last lines of the agent's log."""
-        with contextlib.suppress(OSError):
-            text = self.log.read_text("utf-8", "backslashreplace").rstrip()
+        with contextlib.suppress(OSError, ValueError):
+            size = os.fstat(self._errors.fileno()).st_size
+            raw = os.pread(self._errors.fileno(), _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+            text = raw.decode("utf-8", "backslashreplace").rstrip()
             return "\n".join(f"  | {line}" for line in text.split("\n")[-10:])
         return ""
 
@@ -138,6 +146,7 @@ class _Agent:
         self._reader.join(1.0)
         assert self.process.stdout is not None
         self.process.stdout.close()
+        self._errors.close()
 
 
 def _error(answer: words.Message) -> HarnessError:
@@ -207,7 +216,7 @@ class Lease:
         return self._agent.process.returncode == 0
 
 
-def check_lab(env: Path, log: Path) -> LabPlaces:
+def check_lab(env: Path, log: Path | None = None) -> LabPlaces:
     """Read the lab's file and look at the lab; also releases what dead agents of here held.
 
     Raises ``LabSettingsError``, ``NoPlace``, ``LabFault``.

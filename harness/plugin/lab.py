@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -158,8 +157,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if lab is None or hasattr(config, "workerinput") or not may_need_stack(config):
         return
     try:
-        with tempfile.TemporaryDirectory(prefix="cca-lab-") as folder:
-            seen = check_lab(lab.env, Path(folder) / "agent.log")
+        seen = check_lab(lab.env)
     except HarnessError as error:
         raise pytest.UsageError(str(error)) from None
     if not seen.places:
