@@ -26,6 +26,9 @@ from harness.machine.kernel_map import KernelMap
 REARM = "/usr/bin/cca-rearm"
 """Lets the host's timers go on: QEMU does not keep when the one of EL2 is due."""
 
+_WIRING = [Path(str(module.__file__)).read_bytes() for module in (boot_module, argv)]
+"""That code, as it was when it was loaded: it may be edited while a session runs."""
+
 _INCOMING = ("-incoming", "defer")
 _CAPABILITIES = [{"capability": "mapped-ram", "state": True}]
 _BANDWIDTH = 1 << 40
@@ -94,9 +97,7 @@ class SnapshotHosts:
 
 def state_key(built: HostStack) -> str:
     """Everything that a state must fit: the stack, and how its machine is wired."""
-    parts = [built.hash.encode()]
-    parts += [Path(str(module.__file__)).read_bytes() for module in (boot_module, argv)]
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+    return hashlib.sha256(b"\0".join([built.hash.encode(), *_WIRING])).hexdigest()
 
 
 def save(built: HostStack, file: Path, run_dir: Path, *, symbols: Path | None = None) -> None:

@@ -34,6 +34,9 @@ FOLDERS = (
     *("sys", "tmp", "var/log"),
 )
 LOAD_LIST = "/lib/modules/load"
+_RECIPE = [Path(__file__).with_name(name).read_bytes().hex() for name in ("rootfs.py", "cpio.py")]
+"""This code, as it was when it was loaded: it may be edited while a session runs."""
+
 _LIBRARIES = "/lib"
 _CONSOLE = (5, 1)
 _DEPENDS = re.compile(rb"(?:^|\0)depends=([^\0]*)\0")
@@ -91,7 +94,7 @@ def build_rootfs(
         "rootfs", list(map(str, packages)), source.programs, source.modules, hasher.tree(folder),
         [[repr(overlay), hasher.file(path)] for overlay, path in files.items()],
         hasher.file(modules) if modules and source.modules else "",
-        [hasher.file(Path(__file__).with_name(name)) for name in ("rootfs.py", "cpio.py")],
+        _RECIPE,
         dict(component.outputs),
     )  # fmt: skip
 
