@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from harness.model import Call, GranuleState, Interrupt, State, act, step
+from harness.model import Call, GranuleState, Interrupt, State, act, call, step
 from harness.model.scenarios import CASES, PAIRS, Case, Pair, Recipe, Unavailable
+from harness.replay import Player, PlayFailed
 from harness.replay.scope import scope_of
 from harness.replay.undo import undoing
-from harness.tests.model_kits import NARROW, PLAIN, PROGRAM, kit
+from harness.tests.model_kits import GRANULES, NARROW, PLAIN, PROGRAM, kit
 
 ROWS: list[Case | Pair] = [*CASES[::5], *PAIRS[::5]]
 PROGRAM_IPAS = frozenset(ipa for ipa, _ in PROGRAM)
@@ -65,3 +68,34 @@ def test_memory_that_a_realm_only_names_is_in_the_scope() -> None:
     """The page that RSI_REALM_CONFIG must not write is compared, the program's pages are not."""
     _, contents, _ = scope("RSI_REALM_CONFIG-addr_align")
     assert list(contents.values()).count(GranuleState.DATA) == 1
+
+
+class FakeWorld:
+    """Answers every call with the same x0; it is its own link."""
+
+    def __init__(self, x0: int = 0) -> None:
+        self.x = (x0, *[0] * 7)
+
+    @property
+    def link(self) -> FakeWorld:
+        return self
+
+    def smc(self, *_args: int, pe: int = 0) -> tuple[int, ...]:
+        return self.x
+
+
+def player(x0: int) -> Player:
+    world: Any = FakeWorld(x0)
+    return Player(world, kit(PLAIN))
+
+
+def test_answer_that_is_not_the_model_s_fails_the_row() -> None:
+    with pytest.raises(PlayFailed, match="the machine answers otherwise") as caught:
+        player(1).play([call("RMI_GRANULE_DELEGATE", GRANULES)])
+    assert "wanted: RMI_SUCCESS\nseen:   RMI_ERROR_INPUT: not acceptable" in str(caught.value)
+
+
+def test_step_that_has_to_succeed_and_does_not_fails_the_row() -> None:
+    with pytest.raises(PlayFailed, match="this was to succeed") as caught:
+        player(1).play([call("RMI_GRANULE_UNDELEGATE", GRANULES)])
+    assert "[gran_state]" in str(caught.value)
