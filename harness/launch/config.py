@@ -49,13 +49,15 @@ class NetworkKind(StrEnum):
 class RealmConfig:
     """Files are paths on the host. Sizes are in bytes, the SVE vector length in bits.
 
-    ``page_size_bytes`` is that of the pages behind the realm's memory. ``shared_bytes`` is
-    memory that the realm shares with the host: bounce buffers of a Linux realm.
+    ``kernel`` is a Linux guest's Image; without one ``realm-run`` runs the realm payload, its own
+    or ``payload``. ``page_size_bytes`` is that of the pages behind the realm's memory.
+    ``shared_bytes`` is shared with the host: bounce buffers of a Linux realm.
     ``sve_vl_bits`` 0 turns SVE off. ``script`` are commands for the realm payload, ``extra``
     words of the launcher's own, put at the end as they are. Raises ``RealmConfigError``.
     """
 
     kernel: str | None = None
+    payload: str | None = None
     initrd: str | None = None
     measured_initrd: bool = True
     command_line: str = ""

@@ -71,6 +71,7 @@ def _rows(uapi: Uapi) -> dict[str, Row]:
         "disk": Expression("`-d FILE`", lambda c: flag("-d", c.disk) if c.disk else ()),
         "network": Expression("`--network mode=none\\|user`", _network),
         "shared_bytes": Expression("`swiotlb=` in `-p`", lambda _: ()),
+        "payload": NO_PAYLOAD,
         "script": NO_PAYLOAD,
         "extra": EXTRA,
         "trace": Expression(

@@ -107,6 +107,7 @@ def _rows() -> dict[str, Row]:
         "disk": Expression("`-drive …`, `-device virtio-blk-pci,…`", _disk),
         "network": Expression("`-nic none`, `-nic user,model=virtio-net-pci`", _network),
         "shared_bytes": Expression("`swiotlb=` in `-append`", lambda _: ()),
+        "payload": NO_PAYLOAD,
         "script": NO_PAYLOAD,
         "extra": EXTRA,
         "trace": Expression(

@@ -5,18 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.launch.config import MIB, RealmConfig
-from harness.launch.words import EXTRA, Expression, Launcher, Piece, Refusal, Row, flag
+from harness.launch.config import MIB, ConsoleKind, RealmConfig
+from harness.launch.kvmtool import kernel_arguments
+from harness.launch.words import EXTRA, NO_PAYLOAD, Expression, Launcher, Piece, Refusal, Row, flag
 
 PROGRAM = "realm-run"
 _MOST_BYTES = 128 * MIB
 
-_NO_LINUX = Refusal("it runs the realm payload, not a Linux guest")
+_NEEDS_KERNEL = Refusal("it goes with a guest kernel")
+_CONSOLES = {ConsoleKind.SERIAL: "ttyAMA0"}
 _NO_DEVICE = Refusal("its only device is a UART")
 
 
 def realm_run(options: frozenset[str] | None = None) -> Launcher:
-    """realm-run with the realm payload; ``options`` are those its help mentions."""
+    """realm-run with payload or Linux guest; ``options`` are those its help mentions."""
 
     def start(_config: RealmConfig) -> Sequence[Piece]:
         return ()
@@ -32,19 +34,52 @@ def realm_run(options: frozenset[str] | None = None) -> Launcher:
 
 
 def _memory(config: RealmConfig) -> Sequence[Piece] | Refusal:
-    if not MIB <= config.memory_bytes <= _MOST_BYTES:
-        return Refusal("it gives a realm 1 to 128 MiB")
+    if config.kernel is None and not MIB <= config.memory_bytes <= _MOST_BYTES:
+        return Refusal("it gives the payload 1 to 128 MiB")
     return flag("--mem", f"{config.memory_bytes >> 10}K")
+
+
+def _payload(config: RealmConfig) -> Sequence[Piece] | Refusal:
+    if config.payload is None:
+        return ()
+    return (
+        Refusal("there is a kernel already") if config.kernel else flag("--payload", config.payload)
+    )
+
+
+def _script(config: RealmConfig) -> Sequence[Piece] | Refusal:
+    if not config.script:
+        return ()
+    return NO_PAYLOAD if config.kernel else flag("--do", config.script)
+
+
+def _initrd(config: RealmConfig) -> Sequence[Piece] | Refusal:
+    if config.initrd is None:
+        return ()
+    return flag("--initrd", config.initrd) if config.kernel else _NEEDS_KERNEL
+
+
+def _command_line(config: RealmConfig) -> Sequence[Piece] | Refusal:
+    if config.kernel is None:
+        return _NEEDS_KERNEL if config.command_line else ()
+    if config.console not in _CONSOLES:
+        return _NO_DEVICE
+    return flag("--append", kernel_arguments(config, _CONSOLES))
+
+
+def _shared(config: RealmConfig) -> Sequence[Piece] | Refusal:
+    return _NEEDS_KERNEL if config.shared_bytes and config.kernel is None else ()
 
 
 _ROWS: dict[str, Row] = {
     "kernel": Expression(
-        "`--payload FILE`", lambda c: flag("--payload", c.kernel) if c.kernel else ()
+        "`--kernel FILE`", lambda c: flag("--kernel", c.kernel) if c.kernel else ()
     ),
-    "initrd": _NO_LINUX,
-    "measured_initrd": _NO_LINUX,
-    "command_line": _NO_LINUX,
-    "memory_bytes": Expression("`--mem SIZE` (1 to 128 MiB)", _memory),
+    "payload": Expression("`--payload FILE`", _payload),
+    "initrd": Expression("`--initrd FILE`", _initrd),
+    "measured_initrd": Refusal("it measures all that it loads"),
+    "command_line": Expression('`--append "…"`', _command_line),
+    "memory_bytes": Expression("`--mem SIZE` (payload: 1 to 128 MiB)", _memory),
     "recs": Expression("`--recs N`", lambda c: flag("--recs", c.recs)),
     "page_size_bytes": Refusal("it maps granules of 4 KiB"),
     "sve_vl_bits": Refusal("it leaves SVE off"),
@@ -59,8 +94,8 @@ _ROWS: dict[str, Row] = {
     "console": _NO_DEVICE,
     "disk": _NO_DEVICE,
     "network": _NO_DEVICE,
-    "shared_bytes": Refusal("its whole memory has a shared alias"),
-    "script": Expression("`--do SCRIPT`", lambda c: flag("--do", c.script) if c.script else ()),
+    "shared_bytes": Expression("`swiotlb=` in `--append`", _shared),
+    "script": Expression("`--do SCRIPT`", _script),
     "extra": EXTRA,
     "trace": Expression("`--trace`", lambda c: flag("--trace") if c.trace else ()),
 }

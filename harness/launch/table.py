@@ -14,6 +14,7 @@ from harness.launch.words import Launcher, Row
 
 TESTED_BY: Mapping[str, str] = {
     "kernel": "test_realm_boots_to_its_console",
+    "payload": "test_option_is_expressed",
     "initrd": "test_option_is_expressed",
     "measured_initrd": "test_option_that_a_launcher_cannot_express_is_an_error",
     "command_line": "test_option_is_expressed",

@@ -39,7 +39,7 @@ LAUNCHERS = {
     "vm": vm(),
 }
 
-SMALL: dict[str, dict[str, Any]] = {"realm-run": {"memory_bytes": 16 * MIB}}
+SMALL: dict[str, dict[str, Any]] = {"realm-run": {"kernel": None, "memory_bytes": 16 * MIB}}
 """What a launcher's realm is to have instead of what ``LINUX`` says."""
 
 QEMU_TAIL = "-nodefaults -no-reboot -accel kvm -display none -monitor none -kernel /Image"
@@ -82,11 +82,14 @@ def line(launcher: Launcher, config: RealmConfig) -> str:
                 " -append console=ttyAMA0 -m 256M -smp 1 -serial stdio -nic none"
             ),
         ),
-        ("realm-run", "realm-run --payload /Image --mem 16384K --recs 1"),
+        (
+            "realm-run",
+            "realm-run --kernel /Image --append console=ttyAMA0 --mem 262144K --recs 1",
+        ),
     ],
 )
 def test_default_realm(name: str, wanted: str) -> None:
-    assert line(LAUNCHERS[name], replace(LINUX, **SMALL.get(name, {}))) == wanted
+    assert line(LAUNCHERS[name], LINUX) == wanted
 
 
 KVMTOOL_PARTS: list[tuple[dict[str, Any], str]] = [
@@ -146,6 +149,10 @@ REALM_RUN_PARTS: list[tuple[dict[str, Any], str]] = [
     ({"trace": True}, "--trace"),
     ({"hash_algorithm": HashAlgorithm.SHA_512}, "--hash sha512"),
     ({"rpv": b"\x01\xab"}, "--rpv 01ab"),
+    ({"payload": "/p.elf"}, "--payload /p.elf"),
+    ({"kernel": "/Image", "initrd": "/i"}, "--initrd /i"),
+    ({"kernel": "/Image", "command_line": "quiet"}, "--append 'console=ttyAMA0 quiet'"),
+    ({"kernel": "/Image", "shared_bytes": MIB}, "--append 'console=ttyAMA0 swiotlb=512'"),
     ({"script": "hello; off"}, "--do 'hello; off'"),
 ]
 
@@ -184,11 +191,16 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("vm", {"hash_algorithm": HashAlgorithm.SHA_256}, "an ordinary VM is not measured"),
     ("vm", {"rpv": b"a"}, "an ordinary VM is not measured"),
     ("vm", {"initrd": "/i", "measured_initrd": False}, "an ordinary VM is not measured"),
-    ("realm-run", {"memory_bytes": 129 * MIB}, "it gives a realm 1 to 128 MiB"),
+    ("realm-run", {"memory_bytes": 129 * MIB}, "it gives the payload 1 to 128 MiB"),
     ("kvmtool", {"script": "hello"}, "its guest is a Linux, not the realm payload"),
     ("vm", {"script": "hello"}, "its guest is a Linux, not the realm payload"),
-    ("realm-run", {"initrd": "/i"}, "it runs the realm payload, not a Linux guest"),
-    ("realm-run", {"command_line": "x"}, "it runs the realm payload"),
+    ("realm-run", {"initrd": "/i"}, "it goes with a guest kernel"),
+    ("realm-run", {"command_line": "x"}, "it goes with a guest kernel"),
+    ("realm-run", {"shared_bytes": MIB}, "it goes with a guest kernel"),
+    ("realm-run", {"kernel": "/k", "payload": "/p"}, "there is a kernel already"),
+    ("realm-run", {"kernel": "/k", "script": "hello"}, "its guest is a Linux, not the realm"),
+    ("realm-run", {"kernel": "/k", "console": ConsoleKind.VIRTIO}, "its only device is a UART"),
+    ("qemu", {"payload": "/p"}, "its guest is a Linux, not the realm payload"),
     ("realm-run", {"disk": "/d"}, "its only device is a UART"),
     ("realm-run", {"network": NetworkKind.USER}, "its only device is a UART"),
     ("realm-run", {"console": ConsoleKind.VIRTIO}, "its only device is a UART"),

@@ -117,7 +117,7 @@ def test_misspelt_key_names_file_key_and_nearest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("[rmm]", "[rrm]", "unknown component or key 'rrm'\nhint: did you mean 'rmm'?"),
+        ("[rmm]", "[rmmm]", "unknown component or key 'rmmm'\nhint: did you mean 'rmm'?"),
         ("cpus = 2", "cpu_count = 2", "[machine]: unknown key 'cpu_count'"),
         ("cpus = 2", "", "[machine]: needs 'cpus'"),
         ("cpus = 2", 'cpus = "2"', "cpus: wants an integer, got '2'\nhint: write it without"),
@@ -165,8 +165,8 @@ def test_source_without_its_key(tmp_path: Path) -> None:
 
 def test_without_an_unknown_component(tmp_path: Path) -> None:
     file = tmp_path / "s.toml"
-    file.write_text('extends = "embedded"\nwithout = ["rrm"]\n')
-    assert "without: unknown component 'rrm'\nhint: did you mean 'rmm'?" in error_of(file)
+    file.write_text('extends = "embedded"\nwithout = ["rmmm"]\n')
+    assert "without: unknown component 'rmmm'\nhint: did you mean 'rmm'?" in error_of(file)
 
 
 @pytest.mark.parametrize(
