@@ -13,11 +13,11 @@ from harness.launch.uapi import EXPLICIT, SERIES
 from harness.launch.words import Launcher, Row
 
 TESTED_BY: Mapping[str, str] = {
-    "kernel": "test_realm_boots_to_its_console",
+    "kernel": "test_vm_is_no_realm_although_its_guest_comes_up",
     "payload": "test_option_is_expressed",
-    "initrd": "test_option_is_expressed",
+    "initrd": "test_vm_is_no_realm_although_its_guest_comes_up",
     "measured_initrd": "test_option_that_a_launcher_cannot_express_is_an_error",
-    "command_line": "test_option_is_expressed",
+    "command_line": "test_vm_is_no_realm_although_its_guest_comes_up",
     "memory_bytes": "test_realm_has_the_memory_that_was_asked_for",
     "recs": "test_recs_are_created_in_ascending_mpidr_order",
     "page_size_bytes": "test_option_is_expressed",
@@ -27,7 +27,7 @@ TESTED_BY: Mapping[str, str] = {
     "watchpoints": "test_option_is_expressed",
     "hash_algorithm": "test_realm_is_measured_as_was_asked_for",
     "rpv": "test_realm_is_measured_as_was_asked_for",
-    "console": "test_option_is_expressed",
+    "console": "test_realm_boots_to_its_console",
     "disk": "test_option_is_expressed",
     "network": "test_option_is_expressed",
     "shared_bytes": "test_option_is_expressed",
