@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import re
 import shlex
 import socket
@@ -38,6 +39,9 @@ from harness.shell.keys import KeyPair
 from harness.shell.pipe import BytePipe
 from harness.shell.process import RemoteProcess
 from harness.transcript import Transcript
+
+# A host that is ended takes its connections along; paramiko would say so on stderr.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _POLL_S = 0.02
 _CHECK_S = 0.2
