@@ -46,6 +46,10 @@ _STOP_AT_FAILURE = 1
 _BATCH_CALLS = 1024
 _HELLO_TIMEOUT_S = 30.0
 _LANES = 8
+_MEMORY_LANE = _LANES - 1
+"""Memory is accessible while a REC runs on PE 0."""
+
+_MEMORY_OPS = (OP_READ_BLOCK, OP_WRITE_BLOCK, OP_FILL)
 _INVALID_PARAMETERS = MASK64 - 1  # PSCI
 _ATTENTION_S = 0.2
 
@@ -78,6 +82,8 @@ class DevRmiLink(Link):
 
     ``check`` is called while an answer is awaited, and may raise what ends the wait.
     """
+
+    holds_pes = False
 
     def __init__(self, pipe: Pipe, *, check: Callable[[], None] | None = None) -> None:
         super().__init__()
@@ -140,7 +146,7 @@ class DevRmiLink(Link):
         check: bool = True,
     ) -> Answer:
         """Make one request of the agent and wait. ``LinkError`` for an errno, unless unchecked."""
-        ticket = Ticket(0, OP_HELLO, tuple(args))
+        ticket = Ticket(_MEMORY_LANE, OP_HELLO, tuple(args))
         ticket.booked = False
         self._send(ticket, op, args, data, flags)
         answer = self._answer(ticket, Deadline.after(timeout_s))
@@ -162,9 +168,10 @@ class DevRmiLink(Link):
         """See ``Channel.start``."""
         check_pe(pe)
         ticket = Ticket(pe, op, args, answer_bytes)
-        if pe in self._busy and not self.poll(self._busy[pe]):
+        lane = _lane(ticket)
+        if lane in self._busy and not self.poll(self._busy[lane]):
             raise LinkError(
-                f"{ticket} is not possible: {self._busy[pe]} is still under way",
+                f"{ticket} is not possible: {self._busy[lane]} is still under way",
                 hint="wait() for what start_smc() returned",
             )
         if op == OP_CPU_ON:
@@ -174,7 +181,7 @@ class DevRmiLink(Link):
             )
             return ticket
         self._send(ticket, *_request(op, args, pe, data))
-        self._busy[pe] = ticket
+        self._busy[lane] = ticket
         return ticket
 
     def poll(self, ticket: Ticket) -> bool:
@@ -241,7 +248,7 @@ class DevRmiLink(Link):
         head = _REQUEST.encode(
             seq=ticket.seq,
             op=_AGENT[op],
-            lane=ticket.pe,
+            lane=_lane(ticket),
             args=tuple(args),
             flags=flags,
             data_bytes=len(data),
@@ -280,8 +287,8 @@ class DevRmiLink(Link):
         answer = self._answers.pop(ticket.seq, None)
         if ticket.reply is not None or answer is None:
             return
-        if self._busy.get(ticket.pe) is ticket:
-            del self._busy[ticket.pe]
+        if self._busy.get(_lane(ticket)) is ticket:
+            del self._busy[_lane(ticket)]
         if answer.status and ticket.op == OP_SMC:
             raise _refusal(str(ticket), answer.status)
         if answer.status:
@@ -291,6 +298,10 @@ class DevRmiLink(Link):
         if ticket.op == OP_SMC:
             values = _X.unpack(answer.data)
         self._finish(ticket, Reply(STATUS_OK, values, data=answer.data))
+
+
+def _lane(ticket: Ticket) -> int:
+    return _MEMORY_LANE if ticket.op in _MEMORY_OPS else ticket.pe
 
 
 def _int(value: object) -> int:

@@ -50,6 +50,9 @@ class Link(Channel):
     Memory is accessed by a PE in the normal world unless a subclass says otherwise.
     """
 
+    holds_pes = True
+    """A PE does what it is told and nothing else: a REC on it runs until the test ends that."""
+
     def read(self, pa: int, size_bytes: int) -> bytes:
         """Return bytes at a physical address. Raises ``LinkError`` if the access aborts."""
         return b"".join(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from harness.deadline import Deadline
-from harness.errors import RealmError
+from harness.errors import LinkCannot, RealmError
 from harness.realm.config import LAST_LEVEL, RealmConfig, entry_bytes
 from harness.realm.measure import Measurements
 from harness.realm.normal_world import NormalWorld
@@ -136,6 +136,8 @@ class Realm:
         Asks with RMI_RTT_SET_RIPAS on an address that no request names: refused because
         of the address while the REC is READY, because of the REC once it runs.
         """
+        if not self.world.link.holds_pes:
+            raise LinkCannot("not over this link: the host interrupts a REC that runs")
         deadline = Deadline.after(timeout_s)
         nowhere = self.tables.unprotected_base - GRANULE_BYTES
         ask = (self.rd, rec.pa, nowhere, self.tables.unprotected_base)
