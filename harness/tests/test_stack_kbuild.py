@@ -20,7 +20,8 @@ tinyconfig defconfig:
 \t@echo 'CONFIG_BASE="$@"' > $(C)
 \t@echo 'CONFIG_MODULES=y' >> $(C)
 olddefconfig:
-\t@awk -F= '/NOT_IN_THIS_TREE/ { next } /CONFIG_/ { n = $$1; sub("# ", "", n); sub(" is not set", "", n); l[n] = $$0 } \\
+\t@awk -F= '/NOT_IN_THIS_TREE/ { next } \\
+\t\t/CONFIG_/ { n = $$1; sub("# ", "", n); sub(" is not set", "", n); l[n] = $$0 } \\
 \t\tEND { for (n in l) print l[n] }' $(C) | sort > $(C).new
 	@cmp -s $(C).new $(C) || cp $(C).new $(C)
 $(O)/core.o: core.c $(C)
