@@ -3,8 +3,8 @@
 
 A call takes effect at some moment between its CALL and its RETURN. What returns is tried at
 once; if it does not follow from the state, then after what is still under way elsewhere; then
-it waits until that has returned; at last it is put before what was placed since its CALL.
-Only what fits nowhere is a mismatch.
+it waits until that has returned; at last it is put before what was placed since its CALL, or
+all that overlapped is put into another order. Only what fits nowhere is a mismatch.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from harness.model import EnterVerdict
 from harness.model.verdict import Verdict
 from harness.tap.events import Call, Return
 from harness.tap.replay.ops import Done, Op, asked
+from harness.tap.replay.reorder import Item, find_order
 from harness.tap.replay.world import World
 
 _MOST_WAITING = 64
 _LONGEST_LOG = 128
+_MOST_REORDERED = 16
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ class _Waiting:
 @dataclass(frozen=True, slots=True)
 class _Placed:
     op: Op
+    cpu: int
     before: World
 
 
@@ -83,6 +86,10 @@ class Court(Protocol):
 
     def placed(self, op: Op, done: Done) -> None:
         """The op follows."""
+        ...
+
+    def placed_anew(self, done: Done) -> None:
+        """Something follows still, but from another state than before."""
         ...
 
     def undecided(self, op: Op, world: World) -> World:
@@ -146,7 +153,7 @@ class Placer:
         first = self._waiting[0]
         if not last and len(self._waiting) < _MOST_WAITING and self._is_blocked(first):
             return False
-        if not self._put_before(first):
+        if not self._put_before(first) and not self._reorder(first):
             self._give_up(first)
         return True
 
@@ -163,10 +170,10 @@ class Placer:
 
     def _place(self, waiting: _Waiting, done: Done) -> None:
         self._waiting.remove(waiting)
-        self._commit(waiting.op, done)
+        self._commit(waiting.op, waiting.cpu, done)
 
-    def _commit(self, op: Op, done: Done) -> None:
-        self._log.append(_Placed(op, self.world))
+    def _commit(self, op: Op, cpu: int, done: Done) -> None:
+        self._log.append(_Placed(op, cpu, self.world))
         if len(self._log) > 2 * _LONGEST_LOG:
             del self._log[:_LONGEST_LOG]
         self.commits += 1
@@ -200,7 +207,7 @@ class Placer:
                     if not then.problem:
                         under_way.assumed, _ = model.step(self.world, under_way.asked)
                         self.reordered += 1
-                        self._commit(assumed, done)
+                        self._commit(assumed, under_way.call.cpu, done)
                         self._place(waiting, then)
                         return True
         return False
@@ -209,7 +216,7 @@ class Placer:
         """Try it before the things that were placed since its CALL, the last ones first."""
         first = max(0, len(self._log) - (self.commits - waiting.mark))
         for at in range(len(self._log) - 1, first - 1, -1):
-            changed = self._rerun(waiting.op, at)
+            changed = self._rerun(waiting, at)
             if changed is not None:
                 self._waiting.remove(waiting)
                 self._log[at:] = changed[0]
@@ -220,16 +227,57 @@ class Placer:
                 return True
         return False
 
-    def _rerun(self, op: Op, at: int) -> tuple[list[_Placed], Done, Done] | None:
+    def _rerun(self, late: _Waiting, at: int) -> tuple[list[_Placed], Done, Done] | None:
         world, placed = self._log[at].before, []
-        first = done = op.run(world)
-        for one in [op, *(kept.op for kept in self._log[at:])]:
-            placed.append(_Placed(one, world))
-            done = one.run(world)
+        first = done = late.op.run(world)
+        log = [(kept.op, kept.cpu) for kept in self._log[at:]]
+        for op, cpu in [(late.op, late.cpu), *log]:
+            placed.append(_Placed(op, cpu, world))
+            done = op.run(world)
             if done.problem:
                 return None
             world = done.world
         return placed, done, first
+
+    def _reorder(self, waiting: _Waiting) -> bool:
+        """Look for another order of what overlapped that has a place for this."""
+        at = self._overlap()
+        tail = self._log[at:]
+        if not tail or any(isinstance(placed.op, Assumed) for placed in tail):
+            return False
+        items = [Item(placed.op, placed.cpu, must=True) for placed in tail]
+        late = [Item(one.op, one.cpu, must=one is waiting) for one in self._waiting]
+        steps = find_order(tail[0].before, [*items, *late])
+        if steps is None:
+            return False
+        self._log[at:] = [_Placed(item.op, item.cpu, before) for item, before, _ in steps]
+        self.world = steps[-1][2].world
+        for item, _, done in steps:
+            self._settled(item, done)
+        self.reordered += 1
+        return True
+
+    def _settled(self, item: Item, done: Done) -> None:
+        """Tell the court of a step of the new order; what waited for it waits no longer."""
+        for waiting in self._waiting:
+            if waiting.op is item.op:
+                self._waiting.remove(waiting)
+                self.commits += 1
+                self.court.placed(item.op, done)
+                return
+        self.court.placed_anew(done)
+
+    def _overlap(self) -> int:
+        """Where in the log begins what overlaps with something that waits, or with each other."""
+        earliest = min(waiting.op.call.seq for waiting in self._waiting)
+        at = len(self._log)
+        while at > max(0, len(self._log) - _MOST_REORDERED):
+            seen = self._log[at - 1].op.seen
+            if seen is not None and seen.seq < earliest:
+                break
+            at -= 1
+            earliest = min(earliest, self._log[at].op.call.seq)
+        return at
 
     def _give_up(self, waiting: _Waiting) -> None:
         self._waiting.remove(waiting)

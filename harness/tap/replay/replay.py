@@ -70,6 +70,7 @@ class Replay:
         self._placer = Placer(new_world(*self._ram), self)
         self._smcs: dict[int, Call] = {}
         self._exited: set[int] = set()
+        self._left: dict[int, Call] = {}
         self._resumes: dict[int, Verdict | None] = {}
 
     @property
@@ -89,6 +90,7 @@ class Replay:
         fresh = new_world(*self._ram)
         self._placer.reset(replace(fresh, platform=self.world.platform))
         self._smcs.clear()
+        self._left.clear()
 
     def booted(self) -> None:
         """The machine has just booted."""
@@ -143,9 +145,13 @@ class Replay:
 
     def _exit(self, call: Call, event: Return, begins: Enter | None, mark: int) -> None:
         rec, fields = call.record.x[1], event.structure or {}
-        smc = self._smcs.get(rec) if rec not in self._exited else None
-        if smc is not None and fields.get("exit_reason") in BY_SMC:
-            self._exited.add(rec)
+        smc = self._left.pop(event.cpu, None)
+        if smc is None:
+            last = self._smcs.get(rec)
+            if last is not None and last.cpu == event.cpu and rec not in self._exited:
+                smc = last
+                if fields.get("exit_reason") in BY_SMC:
+                    self._exited.add(rec)
         self._placer.add(Exit(call, event, begins, smc), event.cpu, mark)
 
     def realm(self, event: Call | Return) -> None:
@@ -166,6 +172,10 @@ class Replay:
         call = self._smcs.pop(rec, None)
         if call is None or event.call is None or event.call.seq != call.seq:
             return
+        if call.cpu != cpu and rec not in self._exited:
+            # It left that CPU, and was entered here before the host was told of its exit.
+            self._left[call.cpu] = call
+            self._exited.add(rec)
         if rec in self._exited:
             self._exited.discard(rec)
             self._placer.add(Resumed(call, event, self._resumes), cpu, self._placer.commits)
@@ -183,6 +193,11 @@ class Replay:
             named = ops.named(op.call)
             self.known.found_memory(named)
             self.known.learn(named)
+
+    def placed_anew(self, done: Done) -> None:
+        """What the realm is to see may be something else now."""
+        if done.resumes is not None:
+            self._resumes[done.resumes[0]] = done.resumes[1]
 
     def undecided(self, op: Op, world: World) -> World:
         """Count it, and forget what it is about."""
