@@ -22,10 +22,12 @@ RECORDINGS = Path(__file__).resolve().parent / "recordings"
 GOOD = RECORDINGS / "psci_completed_kept.tap.gz"
 BAD = RECORDINGS / "last_level_broken.tap.gz"
 _PEAK = """
-import resource, sys
+import re, sys
+from pathlib import Path
 from harness.cli.main import main
 status = main(["judge", sys.argv[1]])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not ru_maxrss: a child begins with that of its parent.
+print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 sys.exit(status)
 """
 

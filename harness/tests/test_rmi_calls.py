@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from enum import IntEnum
 
 import pytest
@@ -43,6 +44,12 @@ class Recorder:
         self.asked.append((fid, *args))
         self.pe, self.timeout_s = pe, timeout_s
         return (0, *range(1, 17))
+
+    def smc_each(
+        self, calls: Sequence[tuple[int, ...]], *, pe: int = 0, stop_at_failure: bool = False
+    ) -> list[tuple[int, ...]]:
+        answers = [self.smc(*call, pe=pe) for call in calls]
+        return answers[:2] if stop_at_failure else answers
 
 
 def _type_of(name: str, kind: str, family: str) -> str:
@@ -123,6 +130,18 @@ def test_other_pe_and_timeout_reach_the_link() -> None:
     rmi.rec_enter(0x1000, 0x2000, timeout_s=99)
     assert (link.pe, link.timeout_s) == (2, 99)
     assert rmi.pe == 2
+
+
+def test_a_command_for_many_rows_of_arguments() -> None:
+    """As many results as calls were made, each with its own arguments."""
+    link = Recorder()
+    rows = [(0x1000,), (0x2000,), (0x3000,)]
+    done = Rmi(link, pe=1).each("RMI_GRANULE_DELEGATE", rows)
+    fid = tables().command("RMI_GRANULE_DELEGATE").fid
+    assert [result.args for result in done] == rows
+    assert (link.asked, link.pe) == ([(fid, *row) for row in rows], 1)
+    short = Rmi(link).each("RMI_GRANULE_DELEGATE", rows, stop_at_failure=True)
+    assert [result.args for result in short] == rows[:2]
 
 
 def test_negative_psci_status_is_a_register_value() -> None:

@@ -15,7 +15,7 @@ import pytest
 from harness.alarms import AlarmLog
 from harness.console import Console
 from harness.errors import AlarmRaised
-from harness.shell import ShellCommandFailed, SerialShell, ShellError, ShellTimeout
+from harness.shell import SerialShell, ShellCommandFailed, ShellError, ShellTimeout
 from harness.transcript import Transcript
 
 QUIET = "stty -echo; trap : INT QUIT; exec </dev/null; while :; do . /dev/tty; done"

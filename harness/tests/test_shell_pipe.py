@@ -12,7 +12,7 @@ from harness.shell.pipe import BytePipe
 class Job:
     """A command whose output is a list; None is silence, an exception is raised."""
 
-    def __init__(self, *output: bytes | None | OSError) -> None:
+    def __init__(self, *output: bytes | OSError | None) -> None:
         self.output = list(output)
         self.sent = b""
         self.signals: list[str] = []

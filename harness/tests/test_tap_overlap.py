@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from harness.abi import tables
+from harness.cli.main import main
 from harness.tap import State, assemble
 from harness.tap.rules import Judge
 from harness.tests.tap_files import RAM, Writer
 
 DELEGATE, UNDELEGATE = "RMI_GRANULE_DELEGATE", "RMI_GRANULE_UNDELEGATE"
+RECORDED = Path(__file__).resolve().parent / "recordings" / "overlaps"
+OVERLAPS = ["rec_entered_before_its_exit_is_told", "ripas_set_before_the_rec_went_on"]
 INPUT = tables().statuses["RMI_ERROR_INPUT"]
 
 
@@ -35,3 +42,12 @@ def test_effect_that_had_to_be_assumed_is_not_had_twice() -> None:
     writer.back(first, 0, cpu=1)
     alone(writer, DELEGATE, INPUT)
     assert judged(writer) == []
+
+
+@pytest.mark.parametrize("name", OVERLAPS)
+def test_an_order_is_found_when_the_realm_shows_which_it_was(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Recorded races in which the first order that fits is not the one that was."""
+    assert main(["judge", "--rules", "model-verdict", str(RECORDED / f"{name}.tap.gz")]) == 0
+    assert "no violations" in capsys.readouterr().out
