@@ -55,7 +55,7 @@ def guest_kernel() -> Path:
     return build_component(component, BuildContext(Cache())).outputs["image"]
 
 
-@pytest.mark.parametrize("recs", [1, 2])
+@pytest.mark.parametrize("recs", [pytest.param(1, marks=pytest.mark.nightly), 2])
 def test_stock_kernel_boots_in_a_realm(host: Host, guest_kernel: Path, recs: int) -> None:
     """It finds out where it is, brings all its CPUs up, runs a program and switches off (RSI)."""
     host.ssh.put(gzip.compress(guest_kernel.read_bytes(), 3), "/tmp/Image.gz")

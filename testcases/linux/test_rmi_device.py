@@ -215,7 +215,7 @@ done
 
 
 @pytest.mark.parametrize(
-    "kills", [10, pytest.param(60, marks=pytest.mark.slow)], ids=lambda kills: f"{kills}_kills"
+    "kills", [10, pytest.param(60, marks=pytest.mark.nightly)], ids=lambda kills: f"{kills}_kills"
 )
 def test_kill_at_a_random_moment_leaves_nothing(host: Host, kills: int) -> None:
     """realm-run is killed anywhere between its start and a running realm; a further one runs."""
@@ -228,7 +228,9 @@ def test_kill_at_a_random_moment_leaves_nothing(host: Host, kills: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "cycles", [5, pytest.param(200, marks=pytest.mark.slow)], ids=lambda cycles: f"{cycles}_cycles"
+    "cycles",
+    [5, pytest.param(200, marks=pytest.mark.nightly)],
+    ids=lambda cycles: f"{cycles}_cycles",
 )
 def test_launches_and_ends_leave_nothing(host: Host, cycles: int) -> None:
     """Realms made and destroyed one after the other all work, and none leaves a trace."""
