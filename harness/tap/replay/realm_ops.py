@@ -10,6 +10,7 @@ from harness import model
 from harness.abi import codec, tables
 from harness.abi.codec import Value
 from harness.model import Access, Activity, EnterVerdict, GicAccess, Interrupt, Kind, Smc, Wait
+from harness.model.state import Rec
 from harness.model.verdict import Verdict
 from harness.tap.events import Call, Return
 from harness.tap.replay.ops import Done
@@ -118,7 +119,17 @@ class Exit:
         rec = world.recs.get(pa)
         if rec is None or rec.running is None:
             return Done(world, f"{pa:#x} is not running, and yet it exits")
-        activity = activity_of(fields, self.smc)
+        done = self._follow(world, rec, fields, self.smc)
+        if done.problem and self.smc is not None and fields.get("exit_reason") == SYNC:
+            # An interrupt may have been taken before what follows the SMC: its handler did this.
+            other = self._follow(world, rec, fields, None)
+            return done if other.problem else other
+        return done
+
+    def _follow(
+        self, world: World, rec: Rec, fields: Mapping[str, Value], smc: Call | None
+    ) -> Done:
+        activity = activity_of(fields, smc)
         if activity is None:
             return Done(world.with_rec(replace(rec, running=None)))  # type: ignore[arg-type]
         done = self._judge(world, rec.pa, activity, fields)
