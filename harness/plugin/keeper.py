@@ -25,6 +25,7 @@ from harness.types import GRANULE_BYTES, Pa
 
 _PROBE_GRANULES = 16384
 _SHOWN = 20
+_RMI_1_0 = "rmi-1.0"
 
 
 class LeakFound(HarnessError):
@@ -164,7 +165,12 @@ def boot_machine(
     if machine.tap_file is not None:
         trial = Trial(machine.tap_file, built) if rules else None
         watch = Watch(Tap(machine.tap_file, machine.check), link if tap_check else None)
-    return Running(machine, link, world, read=machine.ram.read, watch=watch, trial=trial)
+    running = Running(machine, link, world, read=machine.ram.read, watch=watch, trial=trial)
+    if _RMI_1_0 in built.capabilities:
+        # A PE that is off waits in firmware by WFE, for which QEMU takes a core of this machine.
+        for pe in range(1, machine.what.machine.cpus):
+            running.switch_on(pe)
+    return running
 
 
 def _link(kind: str, machine: Machine, built: BuiltStack) -> Link:
