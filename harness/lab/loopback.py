@@ -210,7 +210,8 @@ class LoopbackLab:
         return {row[2]: f"{row[1]}/{row[0]}" for row in rows if len(row) > 2}
 
     def steal(self, place: str, thief: str = "thief") -> None:
-        """Kick whoever has a place, and take it."""
+        """Kick whoever has a place, and take it: it is reserved, so nobody else can be faster."""
+        self.client("reserve", f"name={place}", user=thief)
         with contextlib.suppress(HarnessError):
             self.client("-p", place, "release", "--kick", user=thief)
         self.client("-p", place, "acquire", user=thief)
