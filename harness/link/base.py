@@ -219,6 +219,16 @@ class Channel(ABC):
         return reply
 
 
+def still_under_way(
+    wanted: Ticket, running: Ticket, started_by: str = "start_smc() or start_program()"
+) -> LinkError:
+    """The error of a request to a PE that has not answered the last one."""
+    return LinkError(
+        f"{wanted} is not possible: {running} is still under way",
+        hint=f"wait() for what {started_by} returned",
+    )
+
+
 def accept(ticket: Ticket, reply: Reply) -> Reply:
     """Return an answer if it is OK or ABORT, raise ``LinkError`` otherwise."""
     if reply.status in (STATUS_OK, STATUS_ABORT):

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 from harness.abi import codec, tables
 from harness.deadline import Deadline
 from harness.errors import BootFailed, HarnessError, LinkCannot, LinkError
-from harness.link.base import CALL_TIMEOUT_S, Ticket, accept, check_pe, chunks
+from harness.link.base import CALL_TIMEOUT_S, Ticket, accept, check_pe, chunks, still_under_way
 from harness.link.ops import Link, require_ok
 from harness.link.protocol import (
     MAGIC,
@@ -170,10 +170,7 @@ class DevRmiLink(Link):
         ticket = Ticket(pe, op, args, answer_bytes)
         lane = _lane(ticket)
         if lane in self._busy and not self.poll(self._busy[lane]):
-            raise LinkError(
-                f"{ticket} is not possible: {self._busy[lane]} is still under way",
-                hint="wait() for what start_smc() returned",
-            )
+            raise still_under_way(ticket, self._busy[lane], "start_smc()")
         if op == OP_CPU_ON:
             known = args[0] < self.pes
             self._finish(

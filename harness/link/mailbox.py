@@ -20,11 +20,10 @@ from harness.console import Console
 from harness.deadline import Deadline
 from harness.elf import ElfFile
 from harness.errors import AlarmRaised, LinkError, LinkTimeout, StackError
-from harness.link.base import CALL_TIMEOUT_S, Ticket, accept, check_pe
-from harness.link.batch import BATCH_CALLS, encode_batch, results_offset
+from harness.link.base import CALL_TIMEOUT_S, Ticket, accept, check_pe, still_under_way
+from harness.link.batch import BATCH_CALLS, batch_program
 from harness.link.boot import boot_deadline, boot_failed
-from harness.link.ops import Link, require_ok
-from harness.link.program import RESULT
+from harness.link.ops import Link
 from harness.link.protocol import (
     ARG_COUNT,
     BLOCK_BYTES,
@@ -174,10 +173,7 @@ class MailboxLink(Link):
     def _require_free(self, box: _Box, wanted: Ticket) -> None:
         if box.open is not None:
             if not box.answered():
-                raise LinkError(
-                    f"{wanted} is not possible: {box.open} is still under way",
-                    hint="wait() for what start_smc() or start_program() returned",
-                )
+                raise still_under_way(wanted, box.open)
             self._take(box)
         if wanted.pe and box.words[_STATE_WORD] == PE_OFF:
             raise LinkError(f"{wanted} is not possible: it is off", hint="cpu_on() first")
@@ -236,13 +232,12 @@ class MailboxLink(Link):
     def _run_batch(
         self, area: Pa, calls: Sequence[tuple[int, ...]], pe: int, stop_at_failure: bool
     ) -> list[tuple[int, ...]]:
-        self._ram.write(area, encode_batch(area, calls, stop_at_failure=stop_at_failure))
+        program = batch_program(area, calls, stop_at_failure=stop_at_failure)
+        self.write(program.at, program.encode())
         ticket = self.start(OP_PROGRAM, (area,), pe)
         ticket.booked = False
         reply = accept(ticket, self.wait_for(ticket, Deadline.after(CALL_TIMEOUT_S)))
-        executed = require_ok(OP_PROGRAM, (area,), reply).values[0]
-        kept = self._ram.read(area + results_offset(len(calls)), executed * RESULT.size)
-        done = [*RESULT.iter_unpack(kept)]
+        done = list(self._program_result(program, reply).results)
         for call, values in zip(calls, done, strict=False):
             self._book(Ticket(pe, OP_SMC, call), Reply(STATUS_OK, values))
         return done

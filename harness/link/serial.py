@@ -16,10 +16,9 @@ from harness.errors import (
     ConsoleClosed,
     ConsoleTimeout,
     FrameError,
-    LinkError,
     LinkTimeout,
 )
-from harness.link.base import Ticket, check_pe
+from harness.link.base import Ticket, check_pe, still_under_way
 from harness.link.boot import boot_deadline, boot_failed
 from harness.link.frame import (
     ANSWER,
@@ -91,10 +90,7 @@ class SerialLink(Link):
         check_pe(pe)
         ticket = Ticket(pe, op, args, answer_bytes)
         if pe in self._open and not self.poll(self._open[pe].ticket):
-            raise LinkError(
-                f"{ticket} is not possible: {self._open[pe].ticket} is still under way",
-                hint="wait() for what start_smc() or start_program() returned",
-            )
+            raise still_under_way(ticket, self._open[pe].ticket)
         self._seq = (self._seq + 1) & 0xFFFF_FFFF
         ticket.seq = self._seq
         raw = encode_request(Request(ticket.seq, pe, op, args, data))

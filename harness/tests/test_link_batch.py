@@ -9,21 +9,22 @@ import pytest
 
 from harness.abi import codec, tables
 from harness.errors import LinkError
-from harness.link.batch import BATCH_BYTES, BATCH_CALLS, encode_batch, results_offset
+from harness.link.batch import BATCH_BYTES, BATCH_CALLS, batch_program
 from harness.realm import GranulePool
 from harness.tests.fake_host import FakeHost
 from harness.types import GRANULE_BYTES, Pa
 
-AREA = 0x8000_0000
+AREA = Pa(0x8000_0000)
 
 
 def test_a_batch_is_a_program_of_single_steps() -> None:
-    program = encode_batch(AREA, [(7, 1, -1), (8,)], stop_at_failure=True)
+    made = batch_program(AREA, [(7, 1, -1), (8,)], stop_at_failure=True)
+    program = made.encode()
     header, step = codec("MonitorProgram"), codec("MonitorStep")
     at, size = header.layout.size, step.layout.size
     fields = header.unpack(program[:at])
     assert (fields["step_count"], fields["repeat"], fields["flags"]) == (2, 1, 1)
-    assert (fields["results"], fields["results_max"]) == (AREA + results_offset(2), 2)
+    assert (fields["results"], fields["results_max"]) == (made.results_at, 2)
     first, second = step.unpack(program[at : at + size]), step.unpack(program[at + size :])
     assert (first["fid"], first["args"]) == (7, (1, (1 << 64) - 1, 0, 0, 0, 0, 0))
     assert (first["strides"], first["kind"], second["fid"]) == ((0,) * 7, 0, 8)
@@ -31,13 +32,16 @@ def test_a_batch_is_a_program_of_single_steps() -> None:
 
 def test_the_longest_batch_fits_its_area() -> None:
     calls = [(1,)] * BATCH_CALLS
-    assert len(encode_batch(AREA, calls, stop_at_failure=False)) + 64 * BATCH_CALLS == BATCH_BYTES
+    assert (
+        len(batch_program(AREA, calls, stop_at_failure=False).encode()) + 64 * BATCH_CALLS
+        == BATCH_BYTES
+    )
 
 
 @pytest.mark.parametrize("call", [(), tuple(range(9))])
 def test_a_call_has_one_to_eight_registers(call: tuple[int, ...]) -> None:
     with pytest.raises(LinkError, match=f"seven more registers, not {len(call)} words"):
-        encode_batch(AREA, [call], stop_at_failure=False)
+        batch_program(AREA, [call], stop_at_failure=False)
 
 
 def test_other_links_make_the_calls_one_by_one() -> None:
@@ -49,7 +53,7 @@ def test_other_links_make_the_calls_one_by_one() -> None:
 
 
 def test_reserved_memory_is_never_handed_out() -> None:
-    pool = GranulePool(Pa(AREA), 4 * GRANULE_BYTES)
+    pool = GranulePool(AREA, 4 * GRANULE_BYTES)
     reserved = pool.reserve(GRANULE_BYTES + 1)
     assert reserved == AREA + 2 * GRANULE_BYTES
     assert {pool.take() for _ in itertools.repeat(None, 6)} == {AREA, AREA + GRANULE_BYTES}
