@@ -16,6 +16,7 @@ from harness.launch.words import (
     Refusal,
     Row,
     flag,
+    flag_if,
 )
 
 PROGRAM = "lkvm"
@@ -54,7 +55,7 @@ def kvmtool(uapi: Uapi, options: frozenset[str] | None = None) -> Launcher:
 def _rows(uapi: Uapi) -> dict[str, Row]:
     return {
         "kernel": Expression("`-k FILE`", _kernel),
-        "initrd": Expression("`-i FILE`", lambda c: flag("-i", c.initrd) if c.initrd else ()),
+        "initrd": Expression("`-i FILE`", lambda c: flag_if("-i", c.initrd)),
         "measured_initrd": Refusal("it measures all that it loads"),
         "command_line": Expression('`-p "…"`', lambda c: flag("-p", kernel_arguments(c, CONSOLES))),
         "memory_bytes": Expression("`-m MIB`", _memory),
@@ -68,7 +69,7 @@ def _rows(uapi: Uapi) -> dict[str, Row]:
         "console": Expression(
             "`--console serial\\|virtio`", lambda c: flag("--console", c.console)
         ),
-        "disk": Expression("`-d FILE`", lambda c: flag("-d", c.disk) if c.disk else ()),
+        "disk": Expression("`-d FILE`", lambda c: flag_if("-d", c.disk)),
         "network": Expression("`--network mode=none\\|user`", _network),
         "shared_bytes": Expression("`swiotlb=` in `-p`", lambda _: ()),
         "payload": NO_PAYLOAD,
@@ -111,7 +112,7 @@ def _measurement(uapi: Uapi) -> dict[str, Row]:
     return {
         "hash_algorithm": Expression(
             "`--measurement-algo sha256\\|sha512`",
-            lambda c: flag("--measurement-algo", c.hash_algorithm) if c.hash_algorithm else (),
+            lambda c: flag_if("--measurement-algo", c.hash_algorithm),
             needs="--measurement-algo",
         ),
         "rpv": Expression("`--realm-pv TEXT`", _rpv, needs="--realm-pv"),

@@ -18,6 +18,7 @@ from harness.launch.words import (
     Refusal,
     Row,
     flag,
+    flag_if,
     joined,
 )
 from harness.types import GRANULE_BYTES
@@ -83,9 +84,7 @@ _GUEST_MEMFD = Refusal("a realm's memory comes from guest_memfd, in pages of 4 K
 def _rows() -> dict[str, Row]:
     return {
         "kernel": Expression("`-kernel FILE`", _kernel),
-        "initrd": Expression(
-            "`-initrd FILE`", lambda c: flag("-initrd", c.initrd) if c.initrd else ()
-        ),
+        "initrd": Expression("`-initrd FILE`", lambda c: flag_if("-initrd", c.initrd)),
         "measured_initrd": Refusal("it measures all that it loads"),
         "command_line": Expression(
             '`-append "…"`', lambda c: flag("-append", kernel_arguments(c, CONSOLES))

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 
 from harness.launch.config import MIB, ConsoleKind, RealmConfig
 from harness.launch.kvmtool import kernel_arguments
-from harness.launch.words import EXTRA, NO_PAYLOAD, Expression, Launcher, Piece, Refusal, Row, flag
+from harness.launch.words import (
+    EXTRA,
+    NO_PAYLOAD,
+    Expression,
+    Launcher,
+    Piece,
+    Refusal,
+    Row,
+    flag,
+    flag_if,
+)
 
 PROGRAM = "realm-run"
 _MOST_BYTES = 128 * MIB
@@ -72,9 +82,7 @@ def _shared(config: RealmConfig) -> Sequence[Piece] | Refusal:
 
 
 _ROWS: dict[str, Row] = {
-    "kernel": Expression(
-        "`--kernel FILE`", lambda c: flag("--kernel", c.kernel) if c.kernel else ()
-    ),
+    "kernel": Expression("`--kernel FILE`", lambda c: flag_if("--kernel", c.kernel)),
     "payload": Expression("`--payload FILE`", _payload),
     "initrd": Expression("`--initrd FILE`", _initrd),
     "measured_initrd": Refusal("it measures all that it loads"),
@@ -88,7 +96,7 @@ _ROWS: dict[str, Row] = {
     "watchpoints": Refusal("it takes as many as the RMM offers"),
     "hash_algorithm": Expression(
         "`--hash sha256\\|sha512`",
-        lambda c: flag("--hash", c.hash_algorithm) if c.hash_algorithm else (),
+        lambda c: flag_if("--hash", c.hash_algorithm),
     ),
     "rpv": Expression("`--rpv HEX`", lambda c: flag("--rpv", c.rpv.hex()) if c.rpv else ()),
     "console": _NO_DEVICE,

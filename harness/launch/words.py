@@ -117,6 +117,11 @@ def flag(name: str, value: object = "") -> list[Piece]:
     return [Piece(name, str(value))]
 
 
+def flag_if(name: str, value: object) -> Sequence[Piece]:
+    """One flag with its value, if there is one."""
+    return flag(name, value) if value else ()
+
+
 def joined(name: str, value: object) -> list[Piece]:
     """A part of a flag's comma-separated value."""
     return [Piece(name, str(value), joined=True)]

@@ -22,7 +22,7 @@ from harness.tap.rules import Judge, Violation, choose
 from harness.tap.stream import NO_NEWS, Assembler
 
 _SHOWN = 5
-_RMI_1_0 = "rmi-1.0"
+RMI_1_0 = "rmi-1.0"
 
 
 class RuleBroken(HarnessError):
@@ -61,7 +61,7 @@ class Trial:
         self._next = 0
         self._assembler = Assembler()
         self._file = TapFile(path)
-        self._judge = Judge(self._file.header(), is_1_0=_RMI_1_0 in built.capabilities)
+        self._judge = Judge(self._file.header(), is_1_0=RMI_1_0 in built.capabilities)
         self.terms = Terms(choose(["rmm"]))
 
     @property

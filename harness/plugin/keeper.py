@@ -16,7 +16,7 @@ from pathlib import Path
 from harness.errors import HarnessError, MachineError
 from harness.link import Link, MailboxLink, SerialLink
 from harness.machine import Machine, TapPlugin
-from harness.plugin.judging import Trial
+from harness.plugin.judging import RMI_1_0, Trial
 from harness.plugin.tapping import Watch
 from harness.realm import GranulePool, Ledger, NormalWorld
 from harness.stack import BuiltStack
@@ -25,7 +25,6 @@ from harness.types import GRANULE_BYTES, Pa
 
 _PROBE_GRANULES = 16384
 _SHOWN = 20
-_RMI_1_0 = "rmi-1.0"
 
 
 class LeakFound(HarnessError):
@@ -166,7 +165,7 @@ def boot_machine(
         trial = Trial(machine.tap_file, built) if rules else None
         watch = Watch(Tap(machine.tap_file, machine.check), link if tap_check else None)
     running = Running(machine, link, world, read=machine.ram.read, watch=watch, trial=trial)
-    if _RMI_1_0 in built.capabilities:
+    if RMI_1_0 in built.capabilities:
         # A PE that is off waits in firmware by WFE, for which QEMU takes a core of this machine.
         for pe in range(1, machine.what.machine.cpus):
             running.switch_on(pe)

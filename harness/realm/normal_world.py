@@ -14,7 +14,7 @@ from harness.deadline import Deadline
 from harness.errors import AbiError, RealmError
 from harness.link import BATCH_BYTES, Link, MailboxLink, Outcome
 from harness.realm.ledger import Ledger
-from harness.realm.pool import GranulePool
+from harness.realm.pool import GranulePool, granules
 from harness.rmi import CommandFailed, Result, Rmi
 from harness.types import GRANULE_BYTES, Pa
 
@@ -50,7 +50,8 @@ class NormalWorld:
 
     def delegate(self, base: Pa | int, count: int = 1) -> None:
         """Delegate granules: all, or none and CommandFailed if the RMM refuses one."""
-        done = self.rmi.each("RMI_GRANULE_DELEGATE", _granules(base, count), stop_at_failure=True)
+        rows = [(granule,) for granule in granules(Pa(base), count)]
+        done = self.rmi.each("RMI_GRANULE_DELEGATE", rows, stop_at_failure=True)
         if done and not done[-1].ok:
             self.undelegate(base, len(done) - 1)
             done[-1].require()
@@ -67,7 +68,7 @@ class NormalWorld:
 
     def undelegate(self, base: Pa | int, count: int = 1) -> None:
         """Give granules back; CommandFailed if the RMM refuses one."""
-        self.undelegate_each([granule for (granule,) in _granules(base, count)])
+        self.undelegate_each(granules(Pa(base), count))
 
     def undelegate_each(self, granules: Iterable[Pa | int]) -> None:
         """Give granules back, wherever they lie; CommandFailed if the RMM refuses one."""
@@ -120,7 +121,3 @@ class NormalWorld:
     def release_vmid(self, vmid: int) -> None:
         """The realm with this VMID is gone."""
         self._vmids.discard(vmid)
-
-
-def _granules(base: Pa | int, count: int) -> list[tuple[int]]:
-    return [(int(base) + number * GRANULE_BYTES,) for number in range(count)]

@@ -29,6 +29,11 @@ class Span:
         return self.size_bytes // GRANULE_BYTES
 
 
+def granules(base: Pa, count: int) -> tuple[Pa, ...]:
+    """The addresses of ``count`` adjacent granules."""
+    return tuple(Pa(base + n * GRANULE_BYTES) for n in range(count))
+
+
 class GranulePool:
     """Hands out granules in ascending order, starting over at the end."""
 

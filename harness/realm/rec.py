@@ -12,7 +12,7 @@ from harness.link import Pending
 from harness.realm.exits import Exit, decode_exit
 from harness.realm.normal_world import NormalWorld
 from harness.rmi import EnterFlags, Result
-from harness.types import GRANULE_BYTES, Pa
+from harness.types import Pa
 
 _RUN = codec("RmiRecRun")
 _ENTER = codec("RmiRecEnter")
@@ -103,8 +103,3 @@ def rec_params(
         num_aux=len(aux) if num_aux is None else num_aux,
         aux=tuple(int(a) for a in aux),
     )
-
-
-def granules(base: Pa, count: int) -> tuple[Pa, ...]:
-    """The addresses of ``count`` adjacent granules."""
-    return tuple(Pa(base + n * GRANULE_BYTES) for n in range(count))

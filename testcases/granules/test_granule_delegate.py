@@ -8,7 +8,7 @@ import random
 import pytest
 
 from harness.realm import NormalWorld, Zoo
-from harness.realm.rec import granules
+from harness.realm.pool import granules
 from harness.realm.zoo import IN_USE, SPECIAL, kinds_but, refusal
 from harness.rmi import Fails, Rmi, Succeeds
 

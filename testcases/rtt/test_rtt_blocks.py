@@ -9,7 +9,7 @@ from harness.link import Program, Step
 from harness.machine import Machine
 from harness.plugin.fixtures import MakeRealm
 from harness.realm import Realm, RttEntry, entry_bytes, unprotected_desc
-from harness.realm.rec import granules
+from harness.realm.pool import granules
 from harness.rmi import Fails, Ripas, RttState, Succeeds
 from harness.types import GRANULE_BYTES, Ipa, Pa
 
