@@ -32,7 +32,7 @@ def check(words: Sequence[str]) -> int:
     except HarnessError:
         print("check: the stack is not ready, so the tests were not run", file=sys.stderr)
         raise
-    prepare_browser()
+    prepare_tools()
     steps = [
         ("self tests", pytest_command([], "harness/tests")),
         ("test cases", pytest_command(join_values(words), "testcases")),
@@ -42,21 +42,24 @@ def check(words: Sequence[str]) -> int:
     return 1 if failed else 0
 
 
-def prepare_browser() -> None:
-    """Install the browser that tests of HTML pages need; without it they are skipped, and say so.
+def prepare_tools() -> None:
+    """Install what only self tests need: without it some are skipped, and say so.
 
     Only the checks need it: whoever runs the regression does without.
     """
     from harness.cli.show import make_progress
     from harness.provision.install import install_missing
-    from harness.provision.requirements import BROWSER
+    from harness.provision.requirements import FOR_CHECKS
     from harness.stack import Cache
 
     try:
         with make_progress() as progress:
-            install_missing(BROWSER, Cache().root / "apt", progress)
+            install_missing(FOR_CHECKS, Cache().root / "apt", progress)
     except ProvisionError as problem:
-        print(f"check: no browser, so tests of pages are skipped: {problem}", file=sys.stderr)
+        print(
+            f"check: tests that need more than this machine has are skipped: {problem}",
+            file=sys.stderr,
+        )
 
 
 def quick_checks() -> list[tuple[str, list[str]]]:

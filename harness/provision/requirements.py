@@ -22,6 +22,8 @@ QEMU_MIN_VERSION = (10, 0)
 VERSION_TIMEOUT_S = 10.0
 BROWSER = ("chromium", "chromedriver")
 """What tests of HTML pages need, and nothing else."""
+FOR_CHECKS = (*BROWSER, "cpio")
+"""What only the harness's own tests need."""
 
 
 @dataclass(frozen=True, slots=True)

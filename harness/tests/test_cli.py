@@ -172,7 +172,7 @@ def test_check_runs_everything_and_counts(
 
     monkeypatch.setattr(check, "run_step", step)
     monkeypatch.setattr(check, "prepare", lambda _words: 0)
-    monkeypatch.setattr(check, "prepare_browser", lambda: None)
+    monkeypatch.setattr(check, "prepare_tools", lambda: None)
     assert check.main([]) == 1
     assert ran == ["ruff check", "ruff format", "mypy", "self tests", "test cases"]
     assert capsys.readouterr().out == "check: FAILED: mypy\n"
@@ -183,9 +183,9 @@ def test_check_goes_on_without_a_browser(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("CCA_NO_INSTALL", "1")
-    check.prepare_browser()
+    check.prepare_tools()
     assert capsys.readouterr().err == (
-        "check: no browser, so tests of pages are skipped: "
+        "check: tests that need more than this machine has are skipped: "
         "missing chromium, chromedriver, and CCA_NO_INSTALL forbids to install\n"
         "hint: scripts/check installs the Debian packages: chromium chromium-driver\n"
     )
