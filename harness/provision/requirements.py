@@ -131,5 +131,5 @@ def how_to_get(lacking: Iterable[Requirement]) -> str:
     if not known:
         return "install it, or put its folder on PATH"
     packages = " ".join(sorted({r.package for r in known}))
-    script = min(known, key=lambda r: r.script != "scripts/regress").script
+    script = max(known, key=lambda r: r.script != "scripts/regress").script
     return f"{script} installs the Debian packages: {packages}"

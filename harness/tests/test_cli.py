@@ -178,7 +178,7 @@ def test_check_runs_everything_and_counts(
     assert capsys.readouterr().out == "check: FAILED: mypy\n"
 
 
-def test_check_goes_on_without_a_browser(
+def test_check_goes_on_without_its_tools(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -186,8 +186,8 @@ def test_check_goes_on_without_a_browser(
     check.prepare_tools()
     assert capsys.readouterr().err == (
         "check: tests that need more than this machine has are skipped: "
-        "missing chromium, chromedriver, and CCA_NO_INSTALL forbids to install\n"
-        "hint: scripts/check installs the Debian packages: chromium chromium-driver\n"
+        "missing chromium, chromedriver, cpio, and CCA_NO_INSTALL forbids to install\n"
+        "hint: scripts/check installs the Debian packages: chromium chromium-driver cpio\n"
     )
 
 

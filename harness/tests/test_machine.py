@@ -83,7 +83,7 @@ def test_console_ram_and_qmp_of_a_running_machine(launch: Launch) -> None:
 
 def test_artefacts_hold_transcripts_output_and_a_script(launch: Launch) -> None:
     machine = launch(b"kept\n")
-    machine.consoles["ns"].expect("kept", 30)
+    machine.consoles["ns"].expect("kept\n", 30)  # a console may come byte by byte
     assert (machine.folder / "ns.log").read_bytes() == b"kept\n"
     script = machine.folder / "qemu.sh"
     assert os.access(script, os.X_OK)

@@ -27,7 +27,7 @@ def signed(text: str) -> int:
 
 def test_psci_switches_recs_on_and_off(launch: Launch, host_tap: Tap) -> None:
     """CPU_ON starts a REC where it was told to, AFFINITY_INFO follows its state (KVM 30)."""
-    script = "affinity 1; cpu-on 1; 1: hello; affinity 1; 1: cpu-off; wait 2000; affinity 1"
+    script = "affinity 1; cpu-on 1; 1: hello; affinity 1; 1: cpu-off; wait-off 1; affinity 1"
     realm = launch(recs=2, script=script, trace=True)
     assert realm.finish(END_S).clean
     told = realm.told()

@@ -265,10 +265,28 @@ static bool next_host(struct realm *realm, struct command *command, const struct
 static bool next_wait(struct realm *realm, struct command *command, const struct payload_report *report,
 		      struct payload_command *call)
 {
-	(void)realm;
 	(void)report;
 	(void)call;
+	/* The other RECs go on meanwhile. */
+	pthread_mutex_unlock(&realm->lock);
 	usleep(command->args[0] * 1000);
+	pthread_mutex_lock(&realm->lock);
+	return false;
+}
+
+/* A REC that was told to leave is off only when the RMM has returned from it. */
+static bool next_wait_off(struct realm *realm, struct command *command, const struct payload_report *report,
+			  struct payload_command *call)
+{
+	(void)report;
+	(void)call;
+	if (command->args[0] >= realm->options->recs) {
+		command->failed = true;
+		snprintf(command->result, sizeof(command->result), "there is no such REC");
+		return false;
+	}
+	while (!realm->ended && realm->recs[command->args[0]].power != POWER_OFF)
+		pthread_cond_wait(&realm->changed, &realm->lock);
 	return false;
 }
 
@@ -295,6 +313,7 @@ static const struct verb verbs[] = {
 	{ .name = "affinity", .usage = "REC", .least = 1, .most = 1, .next = next_affinity },
 	{ .name = "timer", .usage = "TICKS", .least = 1, .most = 1, .next = next_timer },
 	{ .name = "wait", .usage = "MILLISECONDS of the host", .least = 1, .most = 1, .next = next_wait },
+	{ .name = "wait-off", .usage = "REC, until it is off", .least = 1, .most = 1, .next = next_wait_off },
 	{ .name = "off", .usage = "", .next = next_leave, .op = FID_PSCI_SYSTEM_OFF, .leaves = true },
 	{ .name = "reset", .usage = "", .next = next_leave, .op = FID_PSCI_SYSTEM_RESET, .leaves = true },
 };
