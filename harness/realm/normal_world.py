@@ -6,7 +6,7 @@ Everything goes through one link, so it is the same over shared memory and seria
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -49,21 +49,28 @@ class NormalWorld:
         return base
 
     def delegate(self, base: Pa | int, count: int = 1) -> None:
-        """Delegate granules: all, or none and CommandFailed if the RMM refuses one."""
-        rows = [(granule,) for granule in granules(Pa(base), count)]
+        """Delegate adjacent granules: all, or none and CommandFailed if the RMM refuses one."""
+        self.delegate_each(granules(Pa(base), count))
+
+    def delegate_each(self, granules: Sequence[Pa | int]) -> None:
+        """Delegate granules, wherever they lie: all or none, as ``delegate``."""
+        rows = [(int(granule),) for granule in granules]
         done = self.rmi.each("RMI_GRANULE_DELEGATE", rows, stop_at_failure=True)
         if done and not done[-1].ok:
-            self.undelegate(base, len(done) - 1)
+            self.undelegate_each(granules[: len(done) - 1])
             done[-1].require()
 
     @contextmanager
-    def lending(self, base: Pa, count: int = 1) -> Iterator[Pa]:
-        """Delegate granules for the command in the block; give them back if it fails."""
-        self.delegate(base, count)
+    def lending(self, *granules: Pa) -> Iterator[Pa]:
+        """Delegate granules for the command in the block; give them back if it fails.
+
+        The first of them is the block's value.
+        """
+        self.delegate_each(granules)
         try:
-            yield base
+            yield granules[0]
         except (AbiError, CommandFailed):
-            self.undelegate(base, count)
+            self.undelegate_each(granules)
             raise
 
     def undelegate(self, base: Pa | int, count: int = 1) -> None:

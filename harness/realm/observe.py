@@ -73,7 +73,10 @@ def observe(world: NormalWorld, scope: Scope) -> Snapshot:
         for base, count in _runs(scope.accessible)
         for number, fault in enumerate(world.link.probe(Pa(base), count))
     }
-    return Snapshot(contents, faults, {at: _entry(world, at) for at in scope.entries})
+    rows = [(at.rd, at.ipa, at.level) for at in scope.entries]
+    answers = world.rmi.each("RMI_RTT_READ_ENTRY", rows)
+    entries = {at: seen.x[:5] for at, seen in zip(scope.entries, answers, strict=True)}
+    return Snapshot(contents, faults, entries)
 
 
 def changes(before: Snapshot, after: Snapshot) -> list[str]:
@@ -95,10 +98,6 @@ def changes(before: Snapshot, after: Snapshot) -> list[str]:
             if old != after.entries[at]
         ),
     ]
-
-
-def _entry(world: NormalWorld, at: EntryAt) -> tuple[int, ...]:
-    return world.rmi.rtt_read_entry(Pa(at.rd), at.ipa, at.level).x[:5]
 
 
 def _runs(granules: Iterable[int]) -> Iterator[tuple[int, int]]:

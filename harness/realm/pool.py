@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Where tests get granules from: a ring over a stretch of normal-world DRAM.
 
-A granule is not handed out again before the ring has come round, so that what a test
-gave back can still be examined after it (was it wiped? may the host read it?).
+Within a test a granule is not handed out again before the ring has come round, so that what
+it gave back can be examined at its end (was it wiped? may the host read it?). Each test begins
+at the ring's base: it gets the same addresses alone and after others, and memory that this
+machine has already, whose first touch costs more than most RMI calls.
 """
 
 from __future__ import annotations
@@ -68,7 +70,8 @@ class GranulePool:
         return Pa(self.base + self.size_bytes)
 
     def begin(self) -> None:
-        """Forget what was taken so far: a new test starts."""
+        """Forget what was taken so far: a new test starts, at the base."""
+        self._next = int(self.base)
         self._taken.clear()
 
     def taken(self) -> list[Span]:

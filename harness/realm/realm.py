@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 from harness.deadline import Deadline
 from harness.errors import LinkCannot, RealmError
 from harness.realm.config import LAST_LEVEL, RealmConfig, entry_bytes
 from harness.realm.measure import Measurements
 from harness.realm.normal_world import NormalWorld
+from harness.realm.pool import granules
 from harness.realm.rec import Rec, mpidr_of_index, rec_params
 from harness.realm.tables import RealmTables
 from harness.rmi import CommandFailed, Fails
@@ -48,7 +48,7 @@ class Realm:
         rd = world.pool.take()
         root = world.pool.take(count, align_bytes=count * GRANULE_BYTES)
         try:
-            with world.lending(rd), world.lending(root, count):
+            with world.lending(rd, *granules(root, count)):
                 params = config.params(features=world.features, vmid=vmid, rtt_base=root)
                 result = world.rmi.realm_create(rd, world.page(params))
                 if not result.ok:
@@ -149,9 +149,8 @@ class Realm:
         """Create the next REC in MPIDR order, with the auxiliary granules it needs."""
         world = self.world
         mpidr = mpidr_of_index(len(self.recs))
-        with ExitStack() as lent:
-            taken = [world.pool.take() for _ in range(1 + self.aux_count)]
-            pa, *aux = [lent.enter_context(world.lending(granule)) for granule in taken]
+        pa, *aux = [world.pool.take() for _ in range(1 + self.aux_count)]
+        with world.lending(pa, *aux):
             params = rec_params(mpidr=mpidr, pc=pc, gprs=gprs, runnable=runnable, aux=aux)
             result = self.rmi.rec_create(self.rd, pa, world.page(params))
             if not result.ok:
@@ -180,5 +179,4 @@ class Realm:
         """Undelegate RD and root tables; RMI_REALM_DESTROY has succeeded."""
         self.destroyed = True
         self.world.release_vmid(self.vmid)
-        self.world.undelegate(self.rd)
-        self.world.undelegate(self.root, self.config.root_tables)
+        self.world.undelegate_each((self.rd, *granules(self.root, self.config.root_tables)))

@@ -81,8 +81,7 @@ class Rec:
     def destroy(self) -> None:
         """RMI_REC_DESTROY and give all its granules back."""
         self.world.rmi.rec_destroy(self.pa).require()
-        for granule in (self.pa, *self.aux):
-            self.world.undelegate(granule)
+        self.world.undelegate_each((self.pa, *self.aux))
 
 
 def rec_params(

@@ -8,6 +8,7 @@ with only the ABI would.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.abi import tables as abi_tables
@@ -63,17 +64,27 @@ class RealmTables:
 
     def create(self, ipa: Ipa | int, level: int) -> Pa:
         """Delegate a granule and make it the table at ``level`` that covers ``ipa``."""
-        base = align_down(int(ipa), entry_bytes(level - 1))
-        with self.world.lending(self.world.pool.take()) as granule:
-            result = self.world.rmi.rtt_create(self.rd, granule, base, level)
-            if not result.ok:
-                raise CommandFailed(f"wanted a table at level {level}, seen {result}")
+        [granule] = self._create_each(ipa, [level])
         return granule
 
+    def _create_each(self, ipa: Ipa | int, levels: Sequence[int]) -> list[Pa]:
+        """As ``create``, a table for each level from the highest on."""
+        taken = [self.world.pool.take() for _ in levels]
+        self.world.delegate_each(taken)
+        rows = [
+            (int(self.rd), int(granule), align_down(int(ipa), entry_bytes(level - 1)), level)
+            for granule, level in zip(taken, levels, strict=True)
+        ]
+        done = self.world.rmi.each("RMI_RTT_CREATE", rows, stop_at_failure=True)
+        if done and not done[-1].ok:
+            made = len(done) - 1
+            self.world.undelegate_each(taken[made:])
+            raise CommandFailed(f"wanted a table at level {levels[made]}, seen {done[-1]}")
+        return taken
+
     def ensure(self, ipa: Ipa | int, level: int = LAST_LEVEL) -> None:
-        """Create the missing tables down to ``level``, one level at a time."""
-        for missing in range(self.entry(ipa, level).level + 1, level + 1):
-            self.create(ipa, missing)
+        """Create the missing tables down to ``level``."""
+        self._create_each(ipa, range(self.entry(ipa, level).level + 1, level + 1))
 
     def fold(self, ipa: Ipa | int, level: int) -> Result:
         """Fold the table at ``level``; its granule is given back on success."""
@@ -126,46 +137,50 @@ class RealmTables:
     def tear_down(self) -> None:
         """Unmap everything and destroy all tables but the root ones.
 
-        Every granule that comes free is undelegated at once.
+        Every granule that comes free is undelegated, those of tables at the end.
         """
-        self._tear_down(0, 1 << self.ipa_width, self.start_level + 1)
+        freed: list[Pa | int] = []
+        try:
+            self._tear_down(0, 1 << self.ipa_width, self.start_level + 1, freed)
+        finally:
+            self.world.undelegate_each(freed)
 
-    def _tear_down(self, base: int, end: int, level: int) -> None:
+    def _tear_down(self, base: int, end: int, level: int, freed: list[Pa | int]) -> None:
         """Empty [base, end): destroy the tables at ``level`` and what lies below."""
         size = entry_bytes(level - 1)
         at, emptied = base, -1
         while at < end:
             result = self.world.rmi.rtt_destroy(self.rd, at, level)
             if result.ok:
-                self.world.undelegate(result.rtt)
+                freed.append(result.rtt)
                 at = max(result.top, at + size)
             elif result.status != "RMI_ERROR_RTT":
                 result.require()
             elif result.index == level:
                 _progress(result, emptied, at)
-                self._empty_table(at, at + size, level)
+                self._empty_table(at, at + size, level, freed)
                 emptied = at
             elif result.top > at:
                 at = _progress(result, at, align_down(result.top, size))
             else:
-                self._empty_block(at, level - 1)
+                self._empty_block(at, level - 1, freed)
                 at += size
 
-    def _empty_table(self, base: int, end: int, level: int) -> None:
+    def _empty_table(self, base: int, end: int, level: int, freed: list[Pa | int]) -> None:
         if level < LAST_LEVEL:
-            self._tear_down(base, end, level + 1)
+            self._tear_down(base, end, level + 1, freed)
         else:
             self.unmap_pages(base, end)
 
-    def _empty_block(self, at: int, level: int) -> None:
+    def _empty_block(self, at: int, level: int, freed: list[Pa | int]) -> None:
         """Remove a block mapping: shared memory as it is, realm memory page by page."""
         if at >= self.unprotected_base:
             self.world.rmi.rtt_unmap_unprotected(self.rd, at, level).require()
             return
         self.create(at, level + 1)
         size = entry_bytes(level)
-        self._empty_table(at, at + size, level + 1)
-        self.world.undelegate(self.world.rmi.rtt_destroy(self.rd, at, level + 1).require().rtt)
+        self._empty_table(at, at + size, level + 1, freed)
+        freed.append(self.world.rmi.rtt_destroy(self.rd, at, level + 1).require().rtt)
 
     def unmap_pages(self, base: Ipa | int, end: Ipa | int) -> None:
         """Destroy the data of [base, end), which lies in one last-level table."""

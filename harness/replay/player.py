@@ -9,7 +9,7 @@ a command that spins, on its own PE, until an interrupt ends it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from harness.coverage import record
 from harness.deadline import Deadline
@@ -61,14 +61,24 @@ class Player:
         self._spinning: dict[int, tuple[Guest, Pending[tuple[int, ...]]]] = {}
 
     def play(self, steps: Iterable[Step]) -> None:
-        """Issue steps that succeed."""
+        """Issue steps that succeed: calls that follow each other go to the machine together."""
+        together: list[tuple[Call, Verdict]] = []
         for made in steps:
             if isinstance(made, Do):
+                self._issue(together)
                 self._do(made)
-            else:
-                verdict = self._call(made)
-                if not verdict.ok:
-                    raise PlayFailed(f"this was to succeed\n{verdict.explain()}")
+                continue
+            if not _may_follow(together, made):
+                self._issue(together)
+            verdict, self.state = step(self.state, made)
+            if isinstance(verdict, EnterVerdict):
+                continue  # the real REC is entered when it has something to do
+            self._write_pages(made)
+            together.append((made, verdict))
+            if not verdict.ok:
+                self._issue(together)
+                raise PlayFailed(f"this was to succeed\n{verdict.explain()}")
+        self._issue(together)
 
     def finish(self, final: Step) -> None:
         """Issue the call that has to fail, and compare everything around it."""
@@ -97,16 +107,23 @@ class Player:
                 _, self.state = act(self.state, pa, Interrupt())
         self.play(undoing(self.state))
 
-    def _call(self, made: Call) -> Verdict:
+    def _call(self, made: Call) -> None:
         verdict, self.state = step(self.state, made)
-        if isinstance(verdict, EnterVerdict):
-            return verdict  # the real REC is entered when it has something to do
-        self._write_pages(made)
-        x = self.world.link.smc(made.fid, *made.args, pe=made.pe)
-        if not verdict.strict.accepts(x):
-            raise PlayFailed(f"the machine answers otherwise\n{verdict.explain(x)}")
-        record(verdict.name, verdict.condition)
-        return verdict
+        if not isinstance(verdict, EnterVerdict):
+            self._write_pages(made)
+            self._issue([(made, verdict)])
+
+    def _issue(self, together: list[tuple[Call, Verdict]]) -> None:
+        """Issue calls of one PE and empty the list. The first that fails is the last."""
+        if not together:
+            return
+        words = [(made.fid, *made.args) for made, _ in together]
+        done = self.world.link.smc_each(words, pe=together[0][0].pe, stop_at_failure=True)
+        for (_, verdict), x in zip(together, done, strict=False):
+            if not verdict.strict.accepts(x):
+                raise PlayFailed(f"the machine answers otherwise\n{verdict.explain(x)}")
+            record(verdict.name, verdict.condition)
+        together.clear()
 
     def _write_pages(self, made: Call) -> None:
         for pa in made.args:
@@ -163,6 +180,12 @@ class Player:
         found = changes(before, after)
         if found:
             raise PlayFailed("\n".join(["the call failed and yet changed:", *found]))
+
+
+def _may_follow(together: Sequence[tuple[Call, Verdict]], made: Call) -> bool:
+    """Whether a call may be issued with the others: its pages are written before all of them."""
+    pages = {pa for pa in made.args if made.memory.get(pa) is not None}
+    return all(other.pe == made.pe and pages.isdisjoint(other.args) for other, _ in together)
 
 
 def _submit(guest: Guest, activity: Activity) -> Exit:

@@ -62,7 +62,7 @@ def test_granules_lent_to_a_command_that_fails_come_back(error: HarnessError) ->
     world = new_world(host)
 
     def fail() -> None:
-        with world.lending(Pa(POOL), 2) as lent:
+        with world.lending(Pa(POOL), Pa(POOL + PAGE)) as lent:
             assert sorted(host.delegated) == [lent, lent + PAGE]
             raise error
 

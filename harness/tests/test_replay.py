@@ -83,6 +83,9 @@ class FakeWorld:
     def smc(self, *_args: int, pe: int = 0) -> tuple[int, ...]:
         return self.x
 
+    def smc_each(self, calls: list[tuple[int, ...]], **_: object) -> list[tuple[int, ...]]:
+        return [self.x for _ in calls]
+
 
 def player(x0: int) -> Player:
     world: Any = FakeWorld(x0)
