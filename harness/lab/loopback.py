@@ -39,11 +39,13 @@ class LoopbackBoard:
         self.name = config.name
         self._config = config
         config.folder.mkdir(parents=True, exist_ok=True)
+        ready_file = config.folder / READY
+        ready_file.unlink(missing_ok=True)  # of another lab in the same folder
         file = config.write(config.folder / "board.json")
         argv = [sys.executable, "-m", "harness.lab.board", str(file)]
         self.process = ChildProcess.start(argv, [], config.folder / "board.log")
-        _wait(lambda: (config.folder / READY).exists(), self.process, f"board {self.name}")
-        ready = json.loads((config.folder / READY).read_text(encoding="utf-8"))
+        _wait(ready_file.exists, self.process, f"board {self.name}")
+        ready = json.loads(ready_file.read_text(encoding="utf-8"))
         self.switch: str = ready["switch"]
         self.ports: dict[str, int] = ready["serial"]
 
@@ -158,13 +160,18 @@ class LoopbackLab:
         (own / "places.yaml").write_text(json.dumps(places), encoding="utf-8")
         argv = ["env", "-C", str(own), _program("labgrid-coordinator"), "-l", f"{HOST}:0"]
         log = own / "coordinator.log"
+        log.unlink(missing_ok=True)
         self.coordinator = ChildProcess.start(argv, [], log)
         _wait(lambda: _LISTENING.search(log.read_text()), self.coordinator, "coordinator")
         found = _LISTENING.search(log.read_text())
         self.address = f"{HOST}:{found[1] if found else 0}"
 
     def start_exporter(self) -> None:
-        """Start the exporter, the first time or again after it was killed."""
+        """Start the exporter, the first time or again after it was killed.
+
+        It ends at once while the coordinator still knows the one before: as its service would,
+        it is started again then.
+        """
         file = self.folder / "exporter.yaml"
         groups = {name: board.exports() for name, board in self.boards.items()}
         if self.ssh:
@@ -174,8 +181,17 @@ class LoopbackLab:
         log = self.folder / "exporter.log"
         log.unlink(missing_ok=True)
         argv = [_program("labgrid-exporter"), "-c", self.address, "-n", EXPORTER, str(file)]
-        self.exporter = ChildProcess.start(argv, [], log)
-        _wait(lambda: "creating poll task" in log.read_text(), self.exporter, "exporter")
+        deadline = Deadline.after(_READY_S)
+        while True:
+            self.exporter = ChildProcess.start(argv, [], log)
+            try:
+                _wait(lambda: "creating poll task" in log.read_text(), self.exporter, "exporter")
+            except HarnessError:
+                if deadline.expired:
+                    raise
+                self.exporter.stop(soft_s=0)
+            else:
+                return
 
     def write_env(self, **settings: object) -> Path:
         """Write the file for ``--lab``, with these settings of ``cca`` instead of the usual."""

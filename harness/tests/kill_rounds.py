@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Kills a running night with SIGKILL, again and again: itself, its pytest, a worker, a QEMU.
+"""Kills a running night with SIGKILL, again and again: itself, its pytest, a worker, a QEMU,
+the exporter of the lab that it runs on.
 
 ``ci/kill-rounds --rounds 50``. After each round the night is resumed to its end, and then
 everything has to be as if nobody had killed anything: no process, no file outside of the
-night's folder, a sound history, a result for every test, a whole report.
+night's folder, a sound history, a result for every test, a whole report, no place of the
+lab held and no board on.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -21,15 +24,18 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.lab.loopback import LoopbackLab
 from harness.nightly.history import History
 from harness.nightly.night import HISTORY
+from harness.stack import build_stack, load_stack
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 300.0
-KINDS = ("nightly", "pytest", "worker", "qemu")
+KINDS = ("nightly", "pytest", "worker", "qemu", "exporter")
 CONFIG = """
 [night]
 folder = "{folder}"
@@ -37,6 +43,7 @@ workers = 2
 reruns = 1
 [stack.embedded]
 [profile.some]
+arguments = {arguments}
 tests = ["testcases/boot/test_boot_version.py"]
 [[cells]]
 stack = "embedded"
@@ -58,15 +65,28 @@ class Rounds:
         self.temp.mkdir(parents=True)
         self.nights = self.folder / "nights"
         self.config = self.folder / "nightly.toml"
-        self.config.write_text(CONFIG.format(folder=self.nights))
+        self.lab: LoopbackLab | None = None
 
-    def run(self) -> str:
+    def run(self, kind: str | None = None) -> str:
         """One round; returns what was killed and when. AssertionError says what is left."""
-        kind = self.dice.choice(KINDS)
-        delay_s = self.dice.expovariate(1 / 1.5)
+        kind = kind or self.dice.choice(KINDS)
+        with ExitStack() as ending:
+            if kind == "exporter":
+                built = build_stack(load_stack("embedded"))
+                lab = LoopbackLab.start(self.folder / "lab", built, count=2)
+                self.lab = ending.enter_context(lab)
+                ending.callback(setattr, self, "lab", None)
+            arguments = [f"--lab={self.lab.env}"] if self.lab else []
+            text = CONFIG.format(folder=self.nights, arguments=json.dumps(arguments))
+            self.config.write_text(text)
+            return self._round(kind, self.dice.expovariate(1 / 1.5))
+
+    def _round(self, kind: str, delay_s: float) -> str:
         process = self._start()
         try:
             hit = self._kill(kind, delay_s, process)
+            if self.lab is not None:
+                self.lab.start_exporter()  # as the lab's own supervisor does
             status = process.wait(PATIENCE_S)
         finally:
             process.kill()
@@ -118,6 +138,9 @@ class Rounds:
         pids = self._pids(kind, process)
         if not pids or process.poll() is not None:
             return "nothing (it had ended)"
+        if self.lab is not None and self.lab.exporter is not None:
+            self.lab.exporter.stop(soft_s=0)
+            return kind
         try:
             os.kill(self.dice.choice(pids), signal.SIGKILL)
         except ProcessLookupError:
@@ -127,6 +150,9 @@ class Rounds:
     def _pids(self, kind: str, process: subprocess.Popen[bytes]) -> list[int]:
         if kind == "nightly":
             return [process.pid]
+        if self.lab is not None:
+            exporter = self.lab.exporter
+            return [exporter.pid] if exporter is not None and self.lab.acquired() else []
         wanted: dict[str, Callable[[str], bool]] = {
             "pytest": lambda words: " -m pytest " in words and words.startswith(sys.executable),
             "worker": lambda words: "-c import sys;exec(eval(sys.stdin.readline()))" in words,
@@ -136,6 +162,9 @@ class Rounds:
 
     def _check(self) -> None:
         self._until(lambda: not self.processes(), "no process is left")
+        if self.lab is not None:
+            assert self.lab.acquired() == {}
+            assert [name for name, board in self.lab.boards.items() if board.powered()] == []
         left = [path.name for path in self.temp.iterdir()]
         assert [name for name in left if not name.startswith("pytest-of-")] == []
         history = History(self.nights / HISTORY)
@@ -174,12 +203,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--kind", choices=KINDS, help="kill only these (default: any of them)")
     args = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="cca-kill-rounds-"))
     rounds = Rounds(folder / "all", random.Random(args.seed))
     for number in range(1, args.rounds + 1):
         try:
-            print(f"{number}: {rounds.run()}: clean", flush=True)
+            print(f"{number}: {rounds.run(args.kind)}: clean", flush=True)
         except AssertionError as problem:
             print(f"{number}: FAILED (seed {args.seed}, see {folder}): {problem}", flush=True)
             return 1
