@@ -85,7 +85,7 @@ class Rounds:
         process = self._start()
         try:
             hit = self._kill(kind, delay_s, process)
-            if self.lab is not None:
+            if self.lab is not None and hit == kind:
                 self.lab.start_exporter()  # as the lab's own supervisor does
             status = process.wait(PATIENCE_S)
         finally:
@@ -135,12 +135,12 @@ class Rounds:
             lambda: self._pids(kind, process) or process.poll() is not None, f"a {kind} runs"
         )
         time.sleep(delay_s)
+        if self.lab is not None and self.lab.exporter is not None and process.poll() is None:
+            self.lab.exporter.stop(soft_s=0)
+            return kind
         pids = self._pids(kind, process)
         if not pids or process.poll() is not None:
             return "nothing (it had ended)"
-        if self.lab is not None and self.lab.exporter is not None:
-            self.lab.exporter.stop(soft_s=0)
-            return kind
         try:
             os.kill(self.dice.choice(pids), signal.SIGKILL)
         except ProcessLookupError:
@@ -150,13 +150,12 @@ class Rounds:
     def _pids(self, kind: str, process: subprocess.Popen[bytes]) -> list[int]:
         if kind == "nightly":
             return [process.pid]
-        if self.lab is not None:
-            exporter = self.lab.exporter
-            return [exporter.pid] if exporter is not None and self.lab.acquired() else []
         wanted: dict[str, Callable[[str], bool]] = {
             "pytest": lambda words: " -m pytest " in words and words.startswith(sys.executable),
             "worker": lambda words: "-c import sys;exec(eval(sys.stdin.readline()))" in words,
             "qemu": lambda words: "qemu-system" in words.split(" ")[0] and "-bios" in words,
+            # The lab's processes are not the night's: what will need the exporter at once is.
+            "exporter": lambda words: "harness.lab.agent" in words,
         }
         return sorted(pid for pid, words in self.processes().items() if wanted[kind](words))
 

@@ -50,7 +50,7 @@ def test_sessions_do_not_disturb_each_other(tmp_path: Path) -> None:
     ]
     for output, status in ended:
         assert status == 0, output
-        assert " passed" in output
+        assert " passed" in output, output
     folders = [path for path in tmp_path.iterdir() if not path.is_symlink()]
     assert len(folders) == len(sessions)
     assert (tmp_path / "latest").resolve() in folders
