@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "exits.h"
 #include "realm.h"
 #include "say.h"
+
+#define END_S 5
 
 /* Wait until the REC is on; false once the realm has ended. */
 static bool wait_until_on(struct rec *rec)
@@ -20,6 +23,25 @@ static bool wait_until_on(struct rec *rec)
 	return go_on;
 }
 
+/*
+ * The RMM refuses a REC of a realm that ends. Another REC's PSCI call has ended it: that REC's thread will say so when
+ * it has come back from the RMM. False if nobody does.
+ */
+static bool wait_for_end(struct realm *realm)
+{
+	struct timespec until;
+	bool ended;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += END_S;
+	pthread_mutex_lock(&realm->lock);
+	while (!realm->ended && !pthread_cond_timedwait(&realm->changed, &realm->lock, &until))
+		;
+	ended = realm->ended;
+	pthread_mutex_unlock(&realm->lock);
+	return ended;
+}
+
 static void enter(struct rec *rec)
 {
 	struct realm *realm = rec->realm;
@@ -33,11 +55,8 @@ static void enter(struct rec *rec)
 	if (error)
 		die(EXIT_REFUSED, "rec %u: /dev/rmi refuses to enter: %s", rec->index, strerror(-error));
 	if (x[0] != RMI_SUCCESS) {
-		/* Another REC may have ended the realm meanwhile. */
-		pthread_mutex_lock(&realm->lock);
-		if (!realm->ended)
+		if (!wait_for_end(realm))
 			die(EXIT_REFUSED, "rec %u: RMI_REC_ENTER answers %#llx", rec->index, (unsigned long long)x[0]);
-		pthread_mutex_unlock(&realm->lock);
 		return;
 	}
 	rec->run->enter.flags = realm->options->trap_wfi ? RMI_REC_ENTER_FLAGS_TRAP_WFI_MASK : 0;
