@@ -26,6 +26,7 @@ def test_every_realm_is_told_the_version(make_guest: MakeGuest) -> None:
     assert all(agrees(guest.guest.rsi) for guest in (*guests, *guests))
 
 
+@pytest.mark.usefixtures("busy_boot_pe")
 def test_realms_on_two_pes_are_told_the_version(make_guest: MakeGuest, second_pe: int) -> None:
     """RSI_VERSION in two realms at once, one on each PE (RSI-03)."""
     pair = [make_guest().guest, make_guest().guest]
