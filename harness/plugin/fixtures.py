@@ -30,6 +30,7 @@ from harness.machine import Machine
 from harness.plugin.booting import acquire
 from harness.plugin.judging import terms_of
 from harness.plugin.keeper import Running
+from harness.plugin.options import DEVICE_LINK
 from harness.plugin.session import cca_session
 from harness.realm import (
     GuestRealm,
@@ -156,6 +157,13 @@ def busy_boot_pe(request: pytest.FixtureRequest) -> None:
     """The test keeps PE 0 busy while it asks for more: not over the line that PE 0 serves."""
     if cca_session(request.config).link_kind == "serial":
         pytest.skip("not over the serial link: PE 0 serves the line, and the test keeps it busy")
+
+
+@pytest.fixture
+def interrupt_exits(request: pytest.FixtureRequest) -> None:
+    """The test looks at exits because of interrupts: not over /dev/rmi."""
+    if cca_session(request.config).link_kind == DEVICE_LINK:
+        pytest.skip("not over /dev/rmi: after an interrupt the agent enters the REC again")
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from harness.oracle.script import numbered
 from harness.plugin.booting import acquire
 from harness.plugin.fixtures import RUNNING
 from harness.plugin.keeper import Running
+from harness.plugin.options import DEVICE_LINK
 from harness.plugin.session import CcaSession, cca_session
 from harness.realm import PayloadImage
 
@@ -55,6 +56,8 @@ def budget(pytestconfig: pytest.Config) -> float | None:
 def game(request: pytest.FixtureRequest, cca_running: Running, payload_image: PayloadImage) -> Game:
     """A game that begins on the test's machine; after a disagreement another one is booted."""
     cca = cca_session(request.config)
+    if cca.link_kind == DEVICE_LINK:
+        pytest.skip("not over /dev/rmi: a game has the host touch granules that are delegated")
     first = [cca_running]
 
     def boot() -> Arena:

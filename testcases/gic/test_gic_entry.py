@@ -89,12 +89,14 @@ def test_list_registers_behind_the_last_are_ignored(guest: GuestRealm) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("interrupt_exits")
 def test_permitted_hcr_bit_is_taken(guest: GuestRealm, name: str) -> None:
     """Each bit that a host may set is accepted (GIC-02)."""
     assert guest.rec.try_enter(gicv3_hcr=HCR.bits(name).mask) == Succeeds()
 
 
 @pytest.mark.parametrize("name", ["UIE", "TDIR"])
+@pytest.mark.usefixtures("interrupt_exits")
 def test_permitted_hcr_bit_is_reported(guest: GuestRealm, name: str) -> None:
     """exit.gicv3_hcr has the host's bits; En, the RMM's own, is hidden (GIC-08)."""
     mask = HCR.bits(name).mask
@@ -118,6 +120,7 @@ def test_gic_is_checked_after_realm_state(guest: GuestRealm) -> None:
     ("enable", "status"),
     [("UIE", "U"), ("NPIE", "NP"), ("VGrp0DIE", "VGrp0D"), ("VGrp1DIE", "VGrp1D")],
 )
+@pytest.mark.usefixtures("interrupt_exits")
 def test_maintenance_condition_interrupts_the_host(
     guest: GuestRealm, ns: NormalWorld, enable: str, status: str
 ) -> None:
@@ -131,6 +134,7 @@ def test_maintenance_condition_interrupts_the_host(
     assert ns.link.irq_pending() in (None, MAINTENANCE_INTID)
 
 
+@pytest.mark.usefixtures("interrupt_exits")
 def test_group_enable_maintenance(guest: GuestRealm) -> None:
     """VGrp1EIE: the host is told when the realm enables group 1."""
     hcr = HCR.bits("VGrp1EIE").mask
@@ -139,6 +143,7 @@ def test_group_enable_maintenance(guest: GuestRealm) -> None:
     assert seen.number("gicv3_misr") & MISR.bits("VGrp1E").mask
 
 
+@pytest.mark.usefixtures("interrupt_exits")
 def test_end_of_interrupt_maintenance(guest: GuestRealm) -> None:
     """EOI in a list register: the host is told when the realm ends the interrupt."""
     guest.guest.run("IRQ_SETUP")
@@ -148,6 +153,7 @@ def test_end_of_interrupt_maintenance(guest: GuestRealm) -> None:
     assert seen.number("gicv3_misr") & MISR.bits("EOI").mask
 
 
+@pytest.mark.usefixtures("interrupt_exits")
 def test_end_of_interrupt_not_listed_maintenance(guest: GuestRealm) -> None:
     """LRENPIE: the host is told that an interrupt in no list register ended (GIC-05)."""
     guest.guest.run("IRQ_SETUP")

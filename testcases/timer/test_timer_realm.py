@@ -41,7 +41,7 @@ each_timer = pytest.mark.parametrize("timer", TIMERS, ids=["virtual", "physical"
 
 
 @pytest.fixture
-def listening(guest: GuestRealm) -> GuestRealm:
+def listening(guest: GuestRealm, interrupt_exits: None) -> GuestRealm:  # noqa: ARG001
     """A realm whose CPU interface is on."""
     assert guest.guest.run("IRQ_SETUP").ok
     return guest
@@ -107,6 +107,7 @@ def test_timer_masked_by_the_realm_is_reported(listening: GuestRealm, timer: Tim
     assert timer.control(seen) == ENABLE | IMASK | ISTATUS
 
 
+@pytest.mark.usefixtures("interrupt_exits")
 @each_timer
 def test_fired_timer_exits_once(guest: GuestRealm, ns: NormalWorld, timer: Timer) -> None:
     """Entering again without a change of the timer runs on: no storm of exits."""
