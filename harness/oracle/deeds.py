@@ -13,7 +13,7 @@ from harness.oracle.ground import Ground
 from harness.oracle.memory import is_destroyed
 from harness.oracle.places import Places
 from harness.oracle.steps import Deed, Nap, Nop
-from harness.types import GRANULE_BYTES, align_down
+from harness.types import GRANULE_BYTES, MASK64, align_down
 
 _RSI = tuple(c for c in tables().commands if c.startswith("RSI_"))
 _PSCI = tuple(c for c in tables().commands if c.startswith(("PSCI_", "SMCCC_")))
@@ -83,7 +83,8 @@ class Deeds:
             name = "RSI_IPA_STATE_SET"
         if self.dice.chance(32):
             return Smc((self.dice.of(_ODD_FIDS), 1))
-        return Smc((_FIDS[name], *self._arguments(name, realm)))
+        # The end of a range may lie beyond the last address: registers wrap around.
+        return Smc((_FIDS[name], *(word & MASK64 for word in self._arguments(name, realm))))
 
     def _arguments(self, name: str, realm: Realm) -> tuple[int, ...]:
         page = self.places.mapped(realm)
