@@ -91,7 +91,9 @@ class Player:
         if isinstance(final, Do):
             self._do(final)
         else:
-            self._call(final)
+            verdict, self.state = step(before, final)
+            if not isinstance(verdict, EnterVerdict):
+                self._issue([(final, verdict)])
         if self.state is before or isinstance(final, Do):
             self._unchanged(seen, observe(self.world, scope))
 
@@ -106,12 +108,6 @@ class Player:
             if rec_state.running is not None:
                 _, self.state = act(self.state, pa, Interrupt())
         self.play(undoing(self.state))
-
-    def _call(self, made: Call) -> None:
-        verdict, self.state = step(self.state, made)
-        if not isinstance(verdict, EnterVerdict):
-            self._write_pages(made)
-            self._issue([(made, verdict)])
 
     def _issue(self, together: list[tuple[Call, Verdict]]) -> None:
         """Issue calls of one PE and empty the list. The first that fails is the last."""

@@ -24,7 +24,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -70,16 +70,16 @@ class Rounds:
     def run(self, kind: str | None = None) -> str:
         """One round; returns what was killed and when. AssertionError says what is left."""
         kind = kind or self.dice.choice(KINDS)
-        with ExitStack() as ending:
-            if kind == "exporter":
-                built = build_stack(load_stack("embedded"))
-                lab = LoopbackLab.start(self.folder / "lab", built, count=2)
-                self.lab = ending.enter_context(lab)
-                ending.callback(setattr, self, "lab", None)
+        self.lab = self._start_lab() if kind == "exporter" else None
+        with self.lab or nullcontext():
             arguments = [f"--lab={self.lab.env}"] if self.lab else []
             text = CONFIG.format(folder=self.nights, arguments=json.dumps(arguments))
             self.config.write_text(text)
             return self._round(kind, self.dice.expovariate(1 / 1.5))
+
+    def _start_lab(self) -> LoopbackLab:
+        built = build_stack(load_stack("embedded"))
+        return LoopbackLab.start(self.folder / "lab", built, count=2)
 
     def _round(self, kind: str, delay_s: float) -> str:
         process = self._start()
