@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -59,12 +59,16 @@ class Bootable(Protocol):
 class TapPlugin:
     """The plugin that records SMCs; ``limit_bytes`` is the most that its file may have, 0 for any.
 
+    Without ``record`` it only lets the guest's YIELD and WFE give the host's core away, which
+    it always does.
+
     ``stack_hash`` is kept in the file. Without ``others`` SMCs of no CCA interface are counted.
     ``instructions`` adds how many each CPU has executed; that costs time in all code.
     """
 
     plugin: Path
     stack_hash: str = ""
+    record: bool = True
     limit_bytes: int = 0
     others: bool = True
     instructions: bool = False
@@ -74,7 +78,7 @@ class TapPlugin:
 class Wiring:
     """File descriptors that QEMU inherits; ``ram`` is None for anonymous memory.
 
-    ``tap`` is the plugin with the file that it is to write; from ``ram_address`` it reads where
+    ``tap`` is the plugin with the file that it would write; from ``ram_address`` it reads where
     in QEMU anonymous memory is.
     """
 
@@ -129,6 +133,8 @@ def _ram_words(what: Bootable, wiring: Wiring) -> list[str]:
 
 def _plugin(tap: TapPlugin, out: Path, ram_words: Sequence[str]) -> str:
     """Return the value of ``-plugin``; QEMU takes a doubled comma for one."""
+    if not tap.record:
+        return ",".join(_escaped([str(tap.plugin), "record=off"]))
     words = [str(tap.plugin), f"out={out.absolute()}", f"stack={tap.stack_hash}"]
     words.append(f"others={'record' if tap.others else 'count'}")
     words += ram_words
@@ -136,7 +142,11 @@ def _plugin(tap: TapPlugin, out: Path, ram_words: Sequence[str]) -> str:
         words.append("count=on")
     if tap.limit_bytes:
         words.append(f"limit={tap.limit_bytes}")
-    return ",".join(word.replace(",", ",,") for word in words)
+    return ",".join(_escaped(words))
+
+
+def _escaped(words: Sequence[str]) -> Iterator[str]:
+    return (word.replace(",", ",,") for word in words)
 
 
 def interactive_argv(what: Bootable) -> list[str]:

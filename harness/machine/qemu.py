@@ -81,8 +81,8 @@ class Machine:
 
         Does not wait for the firmware. ``run_dir / name`` gets the transcripts, QEMU's own
         output and ``qemu.sh``. Without ``shared_ram`` the RAM is anonymous (fast snapshots)
-        and ``ram`` is not available. With ``tap`` all SMCs go to ``tap_file``. ``consoles``
-        names the UARTs, and a virtio console for each further name.
+        and ``ram`` is not available. With a ``tap`` that records all SMCs go to
+        ``tap_file``. ``consoles`` names the UARTs, and a virtio console for each further name.
         Raises ``LaunchError``.
         """
         machine: Machine | None = None
@@ -101,7 +101,8 @@ class Machine:
         return machine
 
     def _start(self, shared_ram: bool, tap: TapPlugin | None, consoles: Sequence[str]) -> None:
-        self.tap_file = self.folder / TAP_FILE if tap else None
+        recording = self.folder / TAP_FILE
+        self.tap_file = recording if tap and tap.record else None
         _running.add(self)
         pairs = {name: socket.socketpair() for name in (*consoles, "qmp")}
         theirs = {name: pair[1] for name, pair in pairs.items()}
@@ -115,14 +116,14 @@ class Machine:
         try:
             if shared_ram:
                 self._ram = GuestRam(self.what.machine.memory_bytes)
-            elif tap:
+            elif self.tap_file:
                 self._ram_address = RamAddress()
             fds = {name: end.fileno() for name, end in theirs.items()}
             wiring = Wiring(
                 {name: fds[name] for name in consoles},
                 fds["qmp"],
                 self._ram.fd if self._ram else None,
-                (tap, self.tap_file) if tap and self.tap_file else None,
+                (tap, recording) if tap else None,
                 self._ram_address.fd if self._ram_address else None,
             )
             self.command = qemu_argv(self.what, wiring)

@@ -20,6 +20,7 @@ pytest_plugins = [
     "harness.plugin.results",
     "harness.plugin.flakes",
     "harness.plugin.budget",
+    "harness.plugin.cores",
     "harness.plugin.crashed",
     "harness.plugin.full_disk",
     "harness.plugin.recordings",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import HarnessError
+from harness.plugin.cores import keep_core
 from harness.plugin.keeper import Running
 from harness.plugin.session import CcaSession, cca_session
 
@@ -38,6 +39,8 @@ def acquire(item: pytest.Item) -> Running:
     if cca.keeper.boots > boots:
         cca.failed_boots = 0
         _claim(cca, _BOOTED)
+    if cca.boot is None:  # a board, or a host, is nobody's core
+        keep_core(item, running.machine.pid)
     return running
 
 

@@ -66,7 +66,7 @@ class HostSession:
 
     @cached_property
     def tap(self) -> tuple[TapPlugin | None, str]:
-        """The plugin that records SMCs, or None and why there is none."""
+        """The plugin, or None, and why it records no SMCs, "" if it does."""
         return choose_tap(self.cca.config, self.stack, self.built)
 
     @cached_property

@@ -61,7 +61,7 @@ class CcaSession:
 
     @cached_property
     def tap(self) -> tuple[TapPlugin | None, str]:
-        """The plugin that records SMCs, or None and why there is none."""
+        """The plugin, or None, and why it records no SMCs, "" if it does."""
         if self.no_tap:
             return None, self.no_tap
         return choose_tap(self.config, self.stack, self.built)
@@ -135,7 +135,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             "overrides": cca.overrides,
             "versions": dict(cca.built.versions),
             "stack_hash": cca.built.hash,
-            "tap": str(cca.tap[0].plugin) if cca.tap[0] else f"off: {cca.tap[1]}",
+            "tap": _tap_file(cca),
         }
         boot_deadline()  # refuses a wrong setting once, not at each boot
         cca.run.note(**facts)  # a stack that cannot be built leaves no folder
@@ -163,8 +163,13 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
+def _tap_file(cca: CcaSession) -> str:
+    plugin, off = cca.tap
+    return f"off: {off}" if off or plugin is None else str(plugin.plugin)
+
+
 def _tap_words(cca: CcaSession, *, judged: bool) -> str:
-    if not cca.tap[0]:
+    if cca.tap[1]:
         return f"off, {cca.tap[1]}"
     return "every SMC is recorded and judged" if judged else "every SMC is recorded"
 

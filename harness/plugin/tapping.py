@@ -19,6 +19,7 @@ from harness.tap import CallBook, Comparison, Tap, compare
 
 DEFAULT_LIMIT_MIB = 1024
 _PROBE_TIMEOUT_S = 20.0
+OFF = "--no-tap"
 _GOODBYE = '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n'
 
 
@@ -62,14 +63,12 @@ def add_tap_options(group: pytest.OptionGroup) -> None:
 def choose_tap(
     config: pytest.Config, stack: Stack, built: BuiltStack
 ) -> tuple[TapPlugin | None, str]:
-    """The tap of a session, or None and the reason.
+    """The plugin of a session and, unless it records, the reason; None where it cannot be had.
 
     Raises StackError, BuildError or ProvisionError where a tap was asked for and cannot be had,
     and for one that does not compile.
     """
     wanted: bool | None = config.getoption("cca_tap")
-    if wanted is False:
-        return None, "--no-tap"
     try:
         plugin = _plugin(stack, built)
     except ProvisionError as lacking:
@@ -78,7 +77,8 @@ def choose_tap(
         return None, lacking.message
     if isinstance(plugin, Path):
         limit_bytes = int(config.getoption("cca_tap_limit")) << 20
-        return TapPlugin(plugin, built.hash, limit_bytes), ""
+        tap = TapPlugin(plugin, built.hash, record=wanted is not False, limit_bytes=limit_bytes)
+        return tap, "" if tap.record else OFF
     if wanted:
         raise StackError(f"--tap: {plugin}")
     return None, plugin

@@ -36,6 +36,7 @@ class FakeMachine:
     folder: Path
     alarms: AlarmLog = field(default_factory=AlarmLog)
     stopped: int = 0
+    pid: int = 0
 
     @property
     def what(self) -> BuiltStack:

@@ -87,3 +87,9 @@ def test_tap_without_shared_ram_or_limits() -> None:
     wiring = replace(_WIRING, ram=None, tap=(TapPlugin(Path("/t.so")), Path("/r/calls.tap")))
     assert "/t.so,out=/r/calls.tap,stack=,others=record" in qemu_argv(_STACK, wiring)
     assert "-plugin" not in qemu_argv(_STACK, _WIRING)
+
+
+def test_a_plugin_that_does_not_record_gets_no_file() -> None:
+    tap = TapPlugin(Path("/c/a,b.so"), "abc", record=False)
+    argv = qemu_argv(_STACK, replace(_WIRING, tap=(tap, Path("/r/calls.tap"))))
+    assert argv[argv.index("-plugin") + 1] == "/c/a,,b.so,record=off"

@@ -43,7 +43,9 @@ class Worker:
     def __init__(self, run: Path, name: str) -> None:
         self.booter = Booter()
         self.keeper = MachineKeeper(BUILT, run / "machines" / name, "serial", self.booter.boot)
-        cca = SimpleNamespace(keeper=self.keeper, run=SimpleNamespace(path=run), failed_boots=0)
+        cca = SimpleNamespace(
+            keeper=self.keeper, run=SimpleNamespace(path=run), failed_boots=0, boot=1
+        )
         self.session = SimpleNamespace(shouldfail=False)
         self.item = SimpleNamespace(
             session=self.session, config=SimpleNamespace(stash={SESSION: cca})

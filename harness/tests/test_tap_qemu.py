@@ -8,13 +8,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.errors import LaunchError, MachineDied, ProvisionError
-from harness.link import Program, SerialLink, Step
+from harness.link import MailboxLink, Program, SerialLink, Step
 from harness.machine import Machine, TapPlugin
 from harness.plugin.keeper import Running, boot_machine
 from harness.plugin.tapping import TapDiffers
@@ -258,3 +259,40 @@ def test_other_emulators_are_refused(
 def test_events_of_a_whole_run_are_calls_and_returns_only(running: Running, tap: Tap) -> None:
     running.link.smc(fid("RMI_VERSION"), 0x10000)
     assert all(isinstance(event, Call | Return) for event in tap.events())
+
+
+_BURN = "while True: pass"
+_BURNT_S = 0.5
+
+
+def _cpu_s(pid: int) -> float:
+    """What a process has taken so far, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _allow(pid: int, cores: set[int]) -> None:
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(task.name), cores)
+
+
+def test_a_pe_that_waits_leaves_its_core_to_others(
+    built: BuiltStack, plugin: TapPlugin, tmp_path: Path
+) -> None:
+    """PE 1 is off: firmware has it wait by WFE, without an end."""
+    quiet = dataclasses.replace(plugin, record=False)
+    with Machine.launch(built, tmp_path, tap=quiet) as machine:
+        assert machine.tap_file is None
+        MailboxLink(machine, built.elfs["host"]).hello()
+        core = {min(os.sched_getaffinity(0))}
+        with subprocess.Popen([sys.executable, "-c", _BURN]) as burner:
+            try:
+                _allow(machine.pid, core)
+                _allow(burner.pid, core)
+                others, own = _cpu_s(burner.pid), _cpu_s(machine.pid)
+                while _cpu_s(burner.pid) < others + _BURNT_S:
+                    time.sleep(0.02)
+                taken = _cpu_s(machine.pid) - own
+            finally:
+                burner.kill()
+    assert taken < _BURNT_S / 3

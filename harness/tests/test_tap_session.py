@@ -59,7 +59,8 @@ def test_it_is_on_where_it_can_be(stack: Stack, built: BuiltStack) -> None:
 
 
 def test_it_is_off_on_demand(stack: Stack, built: BuiltStack) -> None:
-    assert choose_tap(config(tap=False), stack, built) == (None, "--no-tap")
+    chosen, why = choose_tap(config(tap=False), stack, built)
+    assert (chosen and chosen.record, why) == (False, "--no-tap")
 
 
 def test_a_stack_without_one(stack: Stack, built: BuiltStack) -> None:

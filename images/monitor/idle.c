@@ -4,7 +4,7 @@
 #include "gic.h"
 #include "idle.h"
 
-#define SPIN_US 200
+#define SPIN_US 1000
 #define SLEEP_MIN_US 100
 #define SLEEP_MAX_US 2000
 /* A sleep lasts this fraction of the time without work so far. */

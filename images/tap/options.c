@@ -26,6 +26,8 @@ static bool choice(const char *text, const char *yes, const char *no, bool *valu
 static bool take(struct options *options, const char *key, size_t length, const char *value)
 {
 #define IS(name) (length == sizeof(name) - 1 && memcmp(key, name, length) == 0)
+	if (IS("record"))
+		return choice(value, "on", "off", &options->record);
 	if (IS("out"))
 		return *(options->out = value) != '\0';
 	if (IS("ram"))
@@ -50,18 +52,18 @@ static bool take(struct options *options, const char *key, size_t length, const 
 
 bool options_parse(struct options *options, int argc, char **argv)
 {
-	*options = (struct options){ .stack = "" };
+	*options = (struct options){ .record = true, .stack = "" };
 	for (int n = 0; n < argc; n++) {
 		const char *equals = strchr(argv[n], '=');
 
 		if (!equals || !take(options, argv[n], equals - argv[n], equals + 1)) {
-			say("argument '%s' is not understood; there are out=FILE, ram=FILE, "
+			say("argument '%s' is not understood; there are out=FILE, record=on|off, ram=FILE, "
 			    "at=FILE, size=BYTES, base=ADDRESS, limit=BYTES, stack=HASH, others=record|count, "
 			    "count=on|off", argv[n]);
 			return false;
 		}
 	}
-	if (!options->out) {
+	if (options->record && !options->out) {
 		say("argument out=FILE is missing");
 		return false;
 	}

@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 struct options {
-	const char *out;	/* the file to write; required */
+	bool record;		/* record SMCs; else only YIELD and WFE are seen to */
+	const char *out;	/* the file to write; required to record */
 	const char *ram;	/* file behind the guest's RAM; NULL: none */
 	const char *at;		/* file that will hold its address in QEMU; NULL: none */
 	uint64_t size_bytes;	/* of the RAM whose address comes later */

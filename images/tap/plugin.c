@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The QEMU side of the tap: instruments each SMC and the instruction behind it.
+ * The QEMU side of the tap: instruments each SMC and the instruction behind it, and what the
+ * guest waits with.
  *
  * The result of a call is what its caller finds in x0..x7 at the next instruction. That holds
  * for every callee: EL3, an RMM that traps a realm's SMC, a hypervisor that traps a guest's.
@@ -15,6 +16,7 @@
 #include "recorder.h"
 #include "registers.h"
 #include "say.h"
+#include "yields.h"
 
 #define EXPORT __attribute__((visibility("default")))
 #define SMC_MASK 0xFFE0001Fu
@@ -27,6 +29,7 @@ EXPORT int qemu_plugin_version = PLUGIN_API_IDS;
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv);
 
 static int api;
+static bool records;
 static bool counts;
 static qemu_plugin_u64 instructions;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -108,9 +111,8 @@ static bool follows_smc(const struct qemu_plugin_insn *insn)
 	return is_smc(word);
 }
 
-static void on_translate(struct qemu_plugin_tb *tb)
+static void instrument_calls(struct qemu_plugin_tb *tb, size_t count)
 {
-	size_t count = qemu_plugin_tb_n_insns(tb);
 	struct qemu_plugin_insn *first = qemu_plugin_tb_get_insn(tb, 0);
 	struct qemu_plugin_insn *last = qemu_plugin_tb_get_insn(tb, count - 1);
 	uint64_t address = qemu_plugin_insn_vaddr(last);
@@ -129,6 +131,15 @@ static void on_translate(struct qemu_plugin_tb *tb)
 		remember_page_end(address + INSTRUCTION_BYTES);
 	qemu_plugin_register_vcpu_insn_exec_cb(last, on_smc, TAP_CB_R_REGS,
 					       (void *)(uintptr_t)address);
+}
+
+static void on_translate(struct qemu_plugin_tb *tb)
+{
+	size_t count = qemu_plugin_tb_n_insns(tb);
+
+	yields_instrument(tb, count);
+	if (records)
+		instrument_calls(tb, count);
 }
 
 static void on_cpu(void)
@@ -166,8 +177,10 @@ static void register_callbacks(qemu_plugin_id_t id)
 	bool userdata = qemu_plugin_version >= PLUGIN_API_USERDATA;
 
 	/* These two look at none of their arguments, which therefore may be any. */
-	qemu_plugin_register_vcpu_init_cb(id, on_cpu, NULL);
-	qemu_plugin_register_atexit_cb(id, recorder_close, NULL);
+	if (records) {
+		qemu_plugin_register_vcpu_init_cb(id, on_cpu, NULL);
+		qemu_plugin_register_atexit_cb(id, recorder_close, NULL);
+	}
 	qemu_plugin_register_vcpu_tb_trans_cb(
 		id,
 		userdata ? (qemu_plugin_any_cb)on_translate_with_userdata :
@@ -194,11 +207,14 @@ int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, 
 {
 	struct options options;
 
-	if (!fits(info) || !options_parse(&options, argc, argv) ||
+	if (!fits(info) || !options_parse(&options, argc, argv))
+		return -1;
+	if (options.record &&
 	    !recorder_open(&options, (uint32_t)info->system.max_vcpus, (uint32_t)info->version.cur))
 		return -1;
 	api = info->version.cur;
-	counts = options.count;
+	records = options.record;
+	counts = options.record && options.count;
 	if (counts)
 		instructions.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
 	register_callbacks(id);
