@@ -5,7 +5,9 @@ Invariants:
 
 * a mark is sent as the text of a ``printf`` and comes back as the bytes that it prints, with
   a number of its own: the echo of a command is no answer, nor is that of an earlier one;
-* after a command that did not end in time the line is interrupted, so that the next works.
+* after a command that did not end in time the line is interrupted, so that the next works;
+* what the kernel prints while a command runs is no part of its output, and may tear marks
+  apart: see ``harness.shell.records``.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import base64
 import binascii
 import hashlib
 import itertools
+import re
 import secrets
 import shlex
 import time
@@ -31,9 +34,13 @@ from harness.shell.base import (
     content_of,
     shown,
 )
+from harness.shell.records import DISGUISE, undisguised, without_records
 
 _PIECE = 700
 """A terminal takes lines of up to 4095 bytes; a character may have four, a quote becomes five."""
+
+_FRAME = rb"\x01([^\x01\x04]*)\x04"
+"""Any mark, whatever the kernel wrote into it; a command may show others."""
 
 _INTERRUPTS = (b"\x03", b"\x1c")
 """What a terminal turns into SIGINT and SIGQUIT."""
@@ -62,7 +69,7 @@ class SerialShell(Shell):
             line = f"{{ sh -c {words} </dev/null; }} 2>/dev/null"
             return self._exchange(line, until, command=command)
         except ConsoleTimeout:
-            seen = self.console.tail()
+            seen = self.console.tail().replace("\x02", "[")
             freed = self._interrupt()
             raise ShellTimeout(
                 f"{command!r} on {self.name} did not end within {timeout_s:g} s\n{shown(seen)}",
@@ -72,18 +79,31 @@ class SerialShell(Shell):
     def _exchange(self, line: str, until: Deadline, *, command: str = "") -> CommandResult:
         """Have one line executed; its status is that of the line.
 
-        A ``command`` writes to a pipe, as it does over SSH: programs look at that.
+        A ``command`` writes to a pipe, as it does over SSH: programs look at that. The
+        filter at its other end tells its output from the kernel's.
         """
         number = f"{self._token}:{next(self._numbers)}"
         begin = f"printf '\\001cca:%s\\004' {number}:b"
         end = f"printf '\\001cca:%s:%s\\004' {number}:e $?"
-        whole = f"{{ {line}; {end}; }} | cat" if command else f"{line}; {end}"
+        whole = f"{{ {line}; {end}; }} | {DISGUISE}" if command else f"{line}; {end}"
         self.console.send(f"{begin}; {whole}\n")
-        self.console.expect(_mark(f"{number}:b"), until)
+        self._await_mark(f"{number}:b", until)
         started_s = time.monotonic()
-        output, found = self.console.read_until(_mark(f"{number}:e:") + rb"(\d+)\x04", until)
-        text = output.replace(b"\r\n", b"\n").decode("utf-8", "backslashreplace")
+        output, found = self._await_mark(rf"{number}:e:(\d+)", until)
+        data = undisguised(without_records(output)).replace(b"\r\n", b"\n")
+        text = data.decode("utf-8", "backslashreplace")
         return CommandResult(command, int(found[1]), text, time.monotonic() - started_s)
+
+    def _await_mark(self, pattern: str, until: Deadline) -> tuple[bytes, re.Match[bytes]]:
+        """Return what came in before a mark, and the mark; records in its middle are no matter."""
+        before = bytearray()
+        while True:
+            output, frame = self.console.read_until(_FRAME, until)
+            before += output
+            found = re.fullmatch(f"cca:{pattern}".encode(), without_records(frame[1]))
+            if found is not None:
+                return bytes(before), found
+            before += frame[0]
 
     def _interrupt(self) -> str:
         """Free the line of a command that does not end; say whether that worked."""
@@ -132,7 +152,3 @@ class SerialShell(Shell):
                 hint="something else writes on that line; SSH has one of its own",
             )
         return data
-
-
-def _mark(text: str) -> bytes:
-    return b"\x01cca:" + text.encode() + (b"" if text.endswith(":") else b"\x04")

@@ -50,9 +50,17 @@ class Terminal:
 
 
 @pytest.fixture(params=["quiet", "echo"])
-def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SerialShell]:
-    words = ["sh", "-c", QUIET] if request.param == "quiet" else ["sh", "-i"]
-    console = Console("host", Terminal(words), Transcript(tmp_path / "host.log"), AlarmLog())
+def words(request: pytest.FixtureRequest) -> list[str]:
+    return ["sh", "-c", QUIET] if request.param == "quiet" else ["sh", "-i"]
+
+
+@pytest.fixture
+def shell(words: list[str], tmp_path: Path) -> Iterator[SerialShell]:
+    yield from shell_on(Terminal(words), tmp_path)
+
+
+def shell_on(terminal: Terminal, folder: Path) -> Iterator[SerialShell]:
+    console = Console("host", terminal, Transcript(folder / "host.log"), AlarmLog())
     shell = SerialShell(console)
     shell.settle()
     yield shell
@@ -98,8 +106,9 @@ def test_a_command_gets_no_input(shell: SerialShell) -> None:
 
 
 def test_a_command_that_does_not_end_is_interrupted(shell: SerialShell) -> None:
-    with pytest.raises(ShellTimeout, match=r"'echo begun; sleep 60' .* did not end within 0.5 s"):
-        shell.run("echo begun; sleep 60", timeout_s=0.5)
+    said = r"'echo \[1\] begun; sleep 60' .* did not end within 0.5 s\n(.*\n)*  \| .*\[1\] begun\n"
+    with pytest.raises(ShellTimeout, match=said):
+        shell.run("echo [1] begun; sleep 60", timeout_s=0.5)
     assert shell.run("echo next").output == "next\n"
 
 
@@ -139,3 +148,48 @@ def test_bytes_that_were_lost_on_the_line_are_noticed(shell: SerialShell, tmp_pa
 def test_an_alarm_ends_the_wait(shell: SerialShell) -> None:
     with pytest.raises(AlarmRaised, match="kernel-panic"):
         shell.run("echo Kernel panic - not syncing: test; sleep 60", timeout_s=60)
+
+
+RECORD = b"[    6.904789] hrtimer: interrupt took 15648276 ns\r\n"
+DROPPED = b"** 2 printk messages dropped **\r\n"
+
+
+class Crowded(Terminal):
+    """A terminal that a kernel writes to as well: after each byte of a mark, and for ``@``."""
+
+    def __init__(self, words: list[str]) -> None:
+        super().__init__(words)
+        self.in_mark = False
+
+    def recv(self, size_bytes: int, /) -> bytes:
+        return b"".join(map(self.crowd, super().recv(size_bytes)))
+
+    def crowd(self, byte: int) -> bytes:
+        if byte in (1, 4):
+            self.in_mark = byte == 1
+        if byte == ord("@"):
+            return DROPPED + RECORD + RECORD
+        return bytes([byte]) + (RECORD if self.in_mark else b"")
+
+
+@pytest.fixture
+def crowded(words: list[str], tmp_path: Path) -> Iterator[SerialShell]:
+    yield from shell_on(Crowded(words), tmp_path)
+
+
+@pytest.mark.parametrize("text", ["@out\\nerr\\n", "out\\ner@r\\n", "out\\nerr@\\n@"])
+def test_what_the_kernel_prints_is_no_output(crowded: SerialShell, text: str) -> None:
+    result = crowded.run(f"printf '{text}'; exit 123")
+    assert (result.status, result.output) == (123, "out\nerr\n")
+    assert crowded.console.transcript.path.read_bytes().count(DROPPED + RECORD) >= text.count("@")
+
+
+def test_a_command_that_shows_the_log_keeps_it(crowded: SerialShell) -> None:
+    """Also a record that the kernel writes meanwhile, byte by byte the same."""
+    log = RECORD.decode().replace("\r", "") * 2
+    assert crowded.run(f"printf '%s@' '{log}'").output == log
+
+
+def test_brackets_and_marks_of_a_command_arrive(shell: SerialShell) -> None:
+    output = shell.run(r"printf '[x]\002[\001cca:1:e:0\004\001['").output
+    assert output == "[x]\x02[\x01cca:1:e:0\x04\x01["

@@ -29,6 +29,16 @@ def test_both_shells_give_the_same_output_and_status(host: Host) -> None:
     assert serial.output.startswith("out\nerr\n")
 
 
+def test_what_the_kernel_prints_is_no_output_of_the_console_shell(host: Host) -> None:
+    """A message on the console is not the command's; what ``dmesg`` shows is, on both lines."""
+    say = "echo '<4>made up' > /dev/kmsg"
+    assert host.serial.run(f"echo a; {say}; printf b; {say}; echo c").output == "a\nbc\n"
+    assert host.machine.consoles["host"].tail(100).count("made up") == 2
+    log = host.serial.run(f"{say}; dmesg").output
+    assert log.count("made up\n") == 3
+    assert log == host.ssh.run("dmesg").output
+
+
 def test_commands_files_and_deadlines_of_a_shell(shell: Shell) -> None:
     """One host serves what a shell must do: much output, signals, files, an end of waiting."""
     assert shell.run("seq 5000").output.split() == [str(n) for n in range(1, 5001)]
