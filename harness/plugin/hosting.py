@@ -14,7 +14,8 @@ The host's stack is the session's own if that has a kernel, ``embedded-linux`` b
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator
+import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,11 +24,11 @@ import pytest
 from harness.errors import HarnessError, StackError
 from harness.host import Host, HostKeys, Level, SnapshotHosts
 from harness.machine import TapPlugin
+from harness.plugin.evidence import EVIDENCE, Evidence
 from harness.plugin.fixtures import FAILED
 from harness.plugin.judging import Trial, terms_of
-from harness.plugin.report import names_of_addresses
 from harness.plugin.session import CcaSession, cca_session
-from harness.plugin.tapping import choose_tap
+from harness.plugin.tapping import Watch, choose_tap
 from harness.stack import BuiltStack, Cache, Progress, Stack, build_stack
 from harness.stack.companion import DEFAULT_STACK, host_stack
 from harness.tap import Tap
@@ -49,6 +50,8 @@ class HostSession:
         self.cca = cca
         self.keys = HostKeys()
         self.notes: list[str] = []
+        if chosen := cca.config.getoption("cca_linux_stack"):
+            cca.again += ["--linux-stack", shlex.quote(chosen)]
 
     @cached_property
     def stack(self) -> Stack:
@@ -91,8 +94,6 @@ class Hosted:
 
 
 _SESSION = pytest.StashKey[HostSession]()
-HOSTED = pytest.StashKey[Hosted]()
-"""The host that a test used, for the failure report."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -113,26 +114,19 @@ def host_session(config: pytest.Config) -> HostSession:
     return config.stash[_SESSION]
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add what is to be known of the host to a failed phase."""
-    report = yield
-    hosted = item.stash.get(HOSTED, None)
-    if hosted is not None and report.failed:
-        report.sections.append(("host", _described(hosted.host, item.config)))
-    if hosted is not None and call.when == "teardown":
-        del item.stash[HOSTED]
-    return report
-
-
-def _described(host: Host, config: pytest.Config) -> str:
-    machine = host.machine
-    lines = [f"came up from: {host.origin}", *host_session(config).notes, machine.describe(30)]
-    if named := names_of_addresses(machine):
-        lines += ["symbols:", *(f"  {line}" for line in named)]
-    return "\n".join([*lines, f"by hand:   {machine.folder / 'qemu.sh'}"])
+def _evidence(hosted: Hosted, session: HostSession) -> Evidence:
+    notes = [f"host:      came up from: {hosted.host.origin}", *session.notes]
+    if hosted.tap is None:
+        notes.append(f"no tap:    {session.tap[1]}")
+    return Evidence(
+        hosted.host.machine,
+        Watch(hosted.tap, None) if hosted.tap else None,
+        hosted.trial,
+        session.built,
+        notes=tuple(notes),
+        consoles=("host", "secure"),
+        console_lines=20,
+    )
 
 
 @pytest.fixture(scope="session", name="host_stack")
@@ -154,11 +148,12 @@ def cca_hosted(request: pytest.FixtureRequest, host_stack: BuiltStack) -> Iterat
     session = host_session(request.config)
     terms = terms_of(request.node)
     host = session.start()
+    trial: Trial | None = None
     try:
         hosted = _watched(host, host_stack, request)
-        if hosted.trial is not None:
-            hosted.trial.terms = terms
-        request.node.stash[HOSTED] = hosted
+        if (trial := hosted.trial) is not None:
+            trial.terms = terms
+        request.node.stash[EVIDENCE] = _evidence(hosted, session)
         yield hosted
         if not request.node.stash.get(FAILED, False):
             audit(hosted)
@@ -166,7 +161,7 @@ def cca_hosted(request: pytest.FixtureRequest, host_stack: BuiltStack) -> Iterat
         request.node.stash[FAILED] = True
         raise
     finally:
-        if HOSTED in request.node.stash and (trial := request.node.stash[HOSTED].trial):
+        if trial is not None:
             trial.close()
         host.stop()
 

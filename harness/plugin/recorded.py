@@ -7,10 +7,11 @@ import json
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from harness.errors import HarnessError
-from harness.plugin.keeper import Running
+from harness.plugin.judging import Trial
+from harness.plugin.tapping import Watch
 from harness.tap import Tap, TapFile
 from harness.timeline import (
     FAILED,
@@ -31,8 +32,20 @@ from harness.timeline import (
 PAGE, LINES = "timeline.html", "timeline.jsonl"
 
 
+class Watched(Protocol):
+    """A machine whose calls were recorded, if it has a tap, and judged."""
+
+    @property
+    def watch(self) -> Watch | None:
+        """The tap."""
+
+    @property
+    def trial(self) -> Trial | None:
+        """The judge."""
+
+
 def timeline_facts(
-    folder: Path, running: Running, test: str, reason: str, most_calls: int
+    folder: Path, running: Watched, test: str, reason: str, most_calls: int
 ) -> dict[str, object]:
     """Write the timeline of a test so far; return what ``failure.json`` says of it.
 

@@ -3,26 +3,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
 from harness import rmi
 from harness.artifacts import write_failure
 from harness.errors import HarnessError, Verdict
-from harness.link.protocol import OP_SMC
-from harness.machine import Machine
-from harness.plugin.fixtures import RUNNING
-from harness.plugin.keeper import Running
+from harness.plugin.evidence import Evidence, evidence_of, forget
 from harness.plugin.recorded import timeline_facts
 from harness.plugin.results import FACTS
 from harness.plugin.session import cca_session
+from harness.stack import BuiltStack
 
 _LAST_CALLS = 12
-_ADDRESS = re.compile(r"\b0x[0-9a-f]{8,16}\b")
-_SHOWN_SYMBOLS = 12
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
@@ -37,15 +31,15 @@ def pytest_runtest_makereport(
     """Add the project's own section to a failed phase."""
     report = yield
     if report.failed:
-        running = item.stash.get(RUNNING, None)
+        evidence = evidence_of(item)
         error = _cause(call.excinfo.value if call.excinfo else None)
         setattr(report, FACTS, {"verdict": _verdict(error)})
-        if running is not None or isinstance(error, HarnessError):
-            report.sections.append(("cca", _section(item, report, error, running)))
+        if evidence is not None or isinstance(error, HarnessError):
+            report.sections.append(("cca", _section(item, report, error, evidence)))
         if call.when == "setup" and _is_of_the_stack(error):
             report.longrepr = str(error)
-    if call.when == "teardown" and RUNNING in item.stash:
-        del item.stash[RUNNING]  # the item lives on, and would keep the machine's RAM
+    if call.when == "teardown":
+        forget(item)
     return report
 
 
@@ -76,10 +70,10 @@ def _section(
     item: pytest.Item,
     report: pytest.TestReport,
     error: BaseException | None,
-    running: Running | None,
+    evidence: Evidence | None,
 ) -> str:
     try:
-        return _explain(item, report, error, running)
+        return _explain(item, report, error, evidence)
     except (HarnessError, OSError) as problem:
         return f"this section could not be made: {problem}"
 
@@ -88,7 +82,7 @@ def _explain(
     item: pytest.Item,
     report: pytest.TestReport,
     error: BaseException | None,
-    running: Running | None,
+    evidence: Evidence | None,
 ) -> str:
     cca = cca_session(item.config)
     folder = cca.run.test_folder(item.nodeid)
@@ -102,15 +96,21 @@ def _explain(
         "stack": cca.stack.name,
         "artefacts": str(folder),
     }
-    if "built" in vars(cca):
-        facts |= {"stack_hash": cca.built.hash, "versions": dict(cca.built.versions)}
-    if running is not None:
-        facts |= _machine_facts(running)
-        _keep_evidence(folder, running)
-        facts |= timeline_facts(folder, running, item.nodeid, str(error), _LAST_CALLS)
+    if evidence is not None and evidence.built is not None:
+        facts |= _stack_facts(evidence.built)
+    elif "built" in vars(cca):
+        facts |= _stack_facts(cca.built)
+    if evidence is not None:
+        facts |= evidence.facts(_LAST_CALLS)
+        evidence.keep(folder)
+        facts |= timeline_facts(folder, evidence, item.nodeid, str(error), _LAST_CALLS)
     write_failure(folder, facts)
     setattr(report, FACTS, _carried(facts))
-    return _text(facts, running)
+    return _text(facts, evidence)
+
+
+def _stack_facts(built: BuiltStack) -> dict[str, object]:
+    return {"stack": built.name, "stack_hash": built.hash, "versions": dict(built.versions)}
 
 
 def _verdict(error: BaseException | None) -> Verdict:
@@ -121,70 +121,30 @@ def _verdict(error: BaseException | None) -> Verdict:
     return "assertion" if wrong_result else "harness"
 
 
-def _machine_facts(running: Running) -> dict[str, object]:
-    machine = running.machine
-    return {
-        "last_calls": _calls(running)[-_LAST_CALLS:],
-        "first_alarm": str(machine.alarms.first) if machine.alarms.first else None,
-        "qemu_status": machine.exit_status,
-        "command": machine.command,
-        "consoles": {name: console.tail(15) for name, console in machine.consoles.items()},
-        "positions": machine.positions(),
-        "symbols": names_of_addresses(machine),
-        "machine_folder": str(machine.folder),
-    }
-
-
-def _keep_evidence(folder: Path, running: Running) -> None:
-    """The whole call log, and a pointer to the machine's transcripts."""
-    text = "\n".join(_calls(running)) + "\n"
-    (folder / "calls.txt").write_text(text, encoding="utf-8")
-    link = folder / "machine"
-    if not link.is_symlink():
-        link.symlink_to(running.machine.folder)
-
-
-def _calls(running: Running) -> list[str]:
-    """The calls of the test that are still known, SMCs numbered as the ledger numbers them."""
-    number = running.world.ledger.calls
-    lines: list[str] = []
-    for entry in reversed(running.link.log):
-        mark = ""
-        if entry.op == OP_SMC:
-            mark, number = f"#{number}", number - 1
-        lines.append(f"{mark:>5} {entry}")
-    return lines[::-1]
-
-
-def names_of_addresses(machine: Machine) -> list[str]:
-    """Names for the code addresses that the consoles showed last."""
-    found: dict[str, str] = {}
-    for console in machine.consoles.values():
-        for text in _ADDRESS.findall(console.tail(40)):
-            named = machine.symbolise(int(text, 16))
-            if "+" in named:
-                found.setdefault(text, named)
-    return [f"{address} {name}" for address, name in list(found.items())[:_SHOWN_SYMBOLS]]
-
-
-def _text(facts: dict[str, object], running: Running | None) -> str:
+def _text(facts: dict[str, object], evidence: Evidence | None) -> str:
     lines = [f"verdict:   {facts['verdict']} (phase {facts['phase']})"]
-    if running is not None:
-        lines += ["last calls:", *_listed(facts["last_calls"])]
-        if "timeline" in facts:
-            lines.append(f"timeline:  {facts['timeline']}")
-        lines.append(f"alarm:     {facts['first_alarm'] or 'none'}")
-        if facts["verdict"] == "stack":
-            lines += ["PEs:", *_listed(facts["positions"])]
-        if facts["symbols"]:
-            lines += ["symbols:", *_listed(facts["symbols"])]
-        lines.append(next(iter(running.machine.consoles.values())).describe(8))
+    if evidence is not None:
+        lines += _machine_lines(facts, evidence)
     lines.append(f"stack:     {facts['stack']} {str(facts.get('stack_hash', ''))[:12]}")
     if facts["hint"]:
         lines.append(f"hint:      {facts['hint']}")
     lines.append(f"again:     {facts['reproduce']}")
     lines.append(f"artefacts: {facts['artefacts']}")
     return "\n".join(lines)
+
+
+def _machine_lines(facts: dict[str, object], evidence: Evidence) -> list[str]:
+    lines = list(evidence.notes)
+    if facts["last_calls"]:
+        lines += ["last calls:", *_listed(facts["last_calls"])]
+    if "timeline" in facts:
+        lines.append(f"timeline:  {facts['timeline']}")
+    lines.append(f"alarm:     {facts['first_alarm'] or 'none'}")
+    if facts["verdict"] == "stack":
+        lines += ["PEs:", *_listed(facts["positions"])]
+    if facts["symbols"]:
+        lines += ["symbols:", *_listed(facts["symbols"])]
+    return [*lines, *evidence.shown_consoles()]
 
 
 def _listed(lines: object) -> list[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -10,9 +11,17 @@ import pytest
 
 from harness.errors import AlarmRaised, MachineDied, StackError
 from harness.host import Level, LogLine, parse_log
-from harness.plugin.hosting import Hosted, HostUnclean, audit
-from harness.stack import load_stack
+from harness.plugin import hosting
+from harness.plugin.hosting import Hosted, HostSession, HostUnclean, audit
+from harness.stack import BuiltStack, load_stack
 from harness.stack.companion import host_stack
+from harness.tests.plugin_fakes import FakeMachine
+from harness.tests.test_plugin_session import Inner, inner, section
+from harness.tests.timeline_story import Story
+
+__all__ = ["inner"]  # a fixture
+
+pytest_plugins = ["pytester"]
 
 
 class FakeHost:
@@ -92,3 +101,101 @@ def test_a_stack_without_a_kernel_has_no_hosts_unless_told() -> None:
     with pytest.raises(StackError, match="stack trp has no kernel"):
         host_stack(stack, "trp", [])
     assert host_stack(stack, "trp", [], "embedded-linux").name == "embedded-linux"
+
+
+class FakeLinuxMachine(FakeMachine):
+    """A host's machine; its tap writes what it is told, if it has one."""
+
+    alive = True
+
+    def __init__(self, built: BuiltStack, folder: Path, *, taps: bool) -> None:
+        super().__init__(built, folder)
+        self.tap_file = folder / "calls.tap" if taps else None
+        self.story = Story()
+        self.call(0x10000)
+
+    @property
+    def consoles(self) -> dict[str, Any]:
+        seen = super().consoles
+        return {"host": seen["ns"], "secure": seen["secure"]}
+
+    def call(self, version: int) -> None:
+        """The host makes a call."""
+        if self.tap_file:
+            self.story.rmi("RMI_VERSION", version)
+            self.story.write(self.tap_file)
+
+
+@pytest.fixture
+def linux(inner: Inner, monkeypatch: pytest.MonkeyPatch) -> Inner:
+    """Sessions whose hosts are fakes."""
+
+    def start(session: HostSession) -> SimpleNamespace:
+        folder = session.cca.run.path / "machines" / "main" / "host"
+        folder.mkdir(parents=True)
+        taps = session.cca.config.getoption("cca_tap") is not False
+        machine = FakeLinuxMachine(session.built, folder, taps=taps)
+        session.notes.append("no snapshot: the disk is full")
+        return SimpleNamespace(
+            machine=machine, origin="cold boot", dismissed=False, stop=lambda: None
+        )
+
+    monkeypatch.setattr(HostSession, "start", start)
+    monkeypatch.setattr(HostSession, "stack", property(lambda session: session.cca.stack))
+    monkeypatch.setattr(HostSession, "built", property(lambda session: session.cca.built))
+    monkeypatch.setattr(hosting, "choose_tap", lambda *_: (None, "none is wanted"))
+    return inner
+
+
+FAILING = """
+    def test_wrong(host):
+        host.machine.call(0x10001)
+        assert host.origin == "snapshot"
+"""
+
+
+def test_a_failure_on_a_host_says_what_one_on_bare_metal_does(linux: Inner) -> None:
+    result = linux.run(FAILING, "--linux-stack", "a b")
+    result.assert_outcomes(failed=1)
+    folder = next(linux.run_folder.glob("*test_wrong*"))
+    lines = section(result)
+    assert lines[:4] == [
+        "verdict:   assertion (phase call)",
+        "host:      came up from: cold boot",
+        "no snapshot: the disk is full",
+        "last calls:",
+    ]
+    calls = lines[4 : lines.index(f"timeline:  {folder}/timeline.html")]
+    assert "RMI_VERSION(req=0x10001)" in calls[0]
+    assert "^^ violation: model-verdict" in calls[1]
+    assert "alarm:     none" in lines
+    assert [line for line in lines if line.startswith("last lines")] == [
+        "last lines of console 'ns':",
+        "last lines of console 'secure':",
+    ]
+    assert lines[-2].endswith("::test_wrong' --stack " + f"{linux.stack} --linux-stack 'a b'")
+    assert lines[-1] == f"artefacts: {folder}"
+    assert "- host -" not in result.stdout.str()
+
+
+def test_a_failure_on_a_host_is_written_to_the_folder_of_the_test(linux: Inner) -> None:
+    linux.run(FAILING)
+    [facts] = linux.failures()
+    machine = linux.run_folder / "machines" / "main" / "host"
+    folder = Path(str(facts["artefacts"]))
+    assert (facts["verdict"], facts["phase"], facts["stack"]) == ("assertion", "call", "fake")
+    assert "'snapshot'" in str(facts["error"])
+    assert facts["positions"] == ["PE 0: EL2 at 0x60001234"]
+    assert set(facts["consoles"]) == {"host", "secure"}  # type: ignore[call-overload]
+    assert facts["machine_folder"] == str(machine)
+    assert cast("dict[str, object]", facts["recording"])["file"] == str(machine / "calls.tap")
+    assert (folder / "machine").resolve() == machine
+    assert (folder / "timeline.html").is_file()
+
+
+def test_without_a_tap_a_failure_on_a_host_says_why_there_are_no_calls(linux: Inner) -> None:
+    lines = section(linux.run(FAILING, "--no-tap"))
+    assert "no tap:    none is wanted" in lines
+    assert not [line for line in lines if line.startswith(("last calls", "timeline"))]
+    [facts] = linux.failures()
+    assert facts["last_calls"] == []
