@@ -16,10 +16,19 @@ from harness.cli.main import guarded
 from harness.cli.regress import CHECKOUT, join_values, prepare, pytest_command
 from harness.errors import HarnessError, ProvisionError
 
+_USAGE = """\
+usage: scripts/check [pytest arguments for the test cases]
+
+Runs every linter, type check, self test and test case. `scripts/regress --help` lists the
+arguments."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run every check; return 1 if any failed."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if {"-h", "--help"} & set(words):
+        print(_USAGE)
+        return 0
     os.chdir(CHECKOUT)
     return guarded(lambda: check(words), "check")
 

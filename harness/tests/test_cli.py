@@ -178,6 +178,15 @@ def test_check_runs_everything_and_counts(
     assert capsys.readouterr().out == "check: FAILED: mypy\n"
 
 
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_check_tells_its_usage_and_runs_nothing(
+    word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check, "run_step", None)
+    assert check.main([word]) == 0
+    assert capsys.readouterr().out.startswith("usage: scripts/check [pytest arguments")
+
+
 def test_check_goes_on_without_its_tools(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
