@@ -16,6 +16,7 @@ _CODE = tables().bitfield("RmiCommandReturnCode")
 _STATUS, _INDEX = _CODE.bits("status"), _CODE.bits("index")
 _ERROR_RTT, _ERROR_INPUT = (tables().statuses[n] for n in ("RMI_ERROR_RTT", "RMI_ERROR_INPUT"))
 _CREATE = "RMI_RTT_CREATE"
+_REALM_DESTROY = "RMI_REALM_DESTROY"
 _IPA_AT = {
     "RMI_DATA_CREATE": 3,
     "RMI_DATA_CREATE_UNKNOWN": 3,
@@ -26,7 +27,7 @@ _IPA_AT = {
 """The register with the IPA, of the calls after whose failure a host makes tables."""
 
 _LEVEL_AT = 3
-_DELEGATE = "RMI_GRANULE_DELEGATE"
+_DELEGATE, _REC_DESTROY = "RMI_GRANULE_DELEGATE", "RMI_REC_DESTROY"
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class MissingTable(Rule):
     side = Side.HOST
     source = "state-machines 4, walk; exits 6; KVM 27"
     says = "after a missing table was reported, tables are created from that level on, downward"
-    watches = (_CREATE, *_IPA_AT)
+    watches = (_CREATE, _REALM_DESTROY, *_IPA_AT)
 
     def __init__(self) -> None:
         self._missing: dict[tuple[int, int], _Missing] = {}
@@ -72,14 +73,17 @@ class MissingTable(Rule):
             yield self.broken(text, missing.seen, call)
 
     def back(self, seen: Return, books: Books) -> Found:
-        """Remember a missing table; forget it when one is created, or tried by somebody."""
+        """Remember a missing table; forget it when one is created, or tried by somebody.
+
+        And when its realm is no more: the next one may have the same RD.
+        """
         del books
         call = seen.call
         assert call is not None
         key = call.cpu, call.x[1]
-        if call.name == _CREATE:
-            for other in [k for k in self._missing if k[1] == call.x[1]]:
-                del self._missing[other]
+        if call.name in (_CREATE, _REALM_DESTROY):
+            if call.name == _CREATE or seen.ok:
+                self._forget(call.x[1])
             return ()
         level = _INDEX.get(seen.x[0])
         if _STATUS.get(seen.x[0]) == _ERROR_RTT and level < _wanted(call):
@@ -88,6 +92,10 @@ class MissingTable(Rule):
         else:
             self._missing.pop(key, None)
         return ()
+
+    def _forget(self, rd: int) -> None:
+        for key in [key for key in self._missing if key[1] == rd]:
+            del self._missing[key]
 
     def lost(self) -> None:
         """The table may have been made."""
@@ -132,7 +140,7 @@ class RaceNotFatal(Rule):
     side = Side.HOST
     source = "KVM 27"
     says = "a delegate that another CPU did first does not end the REC whose fault asked for it"
-    watches = (_DELEGATE, "RMI_REC_ENTER", "RMI_REC_DESTROY")
+    watches = (_DELEGATE, "RMI_REC_ENTER", _REC_DESTROY)
 
     def __init__(self) -> None:
         self._last_exit: dict[int, Return] = {}
@@ -145,7 +153,7 @@ class RaceNotFatal(Rule):
         if call.name == "RMI_REC_ENTER":
             self._lost.pop(call.x[1], None)
             self._last_exit.pop(call.cpu, None)
-        elif call.name == "RMI_REC_DESTROY" and call.x[1] in self._lost:
+        elif call.name == _REC_DESTROY and call.x[1] in self._lost:
             race = self._lost.pop(call.x[1])
             text = f"REC {race.rec:#x} is destroyed because a granule was delegated already"
             yield self.broken(text, race.seen, call)
@@ -164,7 +172,15 @@ class RaceNotFatal(Rule):
                 self._delegated[call.x[1]] = seen
             elif seen.x[0] == _ERROR_INPUT:
                 self._lose(seen, call)
+        elif call.name == _REC_DESTROY and seen.ok:
+            self._forget(call.x[1])
         return ()
+
+    def _forget(self, rec: int) -> None:
+        """The next REC may have the same address."""
+        for cpu, exit_ in list(self._last_exit.items()):
+            if exit_.call is not None and exit_.call.x[1] == rec:
+                del self._last_exit[cpu]
 
     def _lose(self, seen: Return, call: Call) -> None:
         winner, faulted = self._delegated.get(call.x[1]), self._last_exit.get(call.cpu)
