@@ -18,12 +18,13 @@ from harness.host.kernel_log import Level, LogLine, parse_log
 from harness.machine import Machine, TapPlugin
 from harness.shell import SerialShell, Shell
 from harness.shell.keys import KeyPair
+from harness.shell.records import torn
 from harness.shell.ssh import SshAddress, SshShell
 
 BOOT_TIMEOUT_S = 120.0
 """A cold boot takes four seconds on an idle machine, ten times that on a crowded one."""
 
-_READY = rb"\x01cca:ready\x04"
+_READY = torn(b"\x01cca:ready\x04")
 _SETTLE_TIMEOUT_S = 60.0
 _END_TIMEOUT_S = 30.0
 _POLL_S = 0.05

@@ -18,15 +18,22 @@ DISGUISE = r"tr '\133\002' '\002\133'"
 """A filter for the output of a command."""
 
 _SWAPPED = bytes.maketrans(b"[\x02", b"\x02[")
-_RECORDS = re.compile(
+_RECORD = (
     rb"(?:\*\* \d+ printk messages dropped \*\*\r?\n)?"  # stands before the next record
     rb"\[ *\d+\.\d{6}\][^\n]*\n"
 )
+_RECORDS = re.compile(_RECORD)
 
 
 def without_records(data: bytes) -> bytes:
     """Return what is left of some bytes without the kernel's records."""
     return _RECORDS.sub(b"", data)
+
+
+def torn(text: bytes) -> bytes:
+    """Return a pattern for a text in which the kernel's records may stand."""
+    between = b"(?:" + _RECORD + b")*"
+    return between.join(re.escape(bytes([byte])) for byte in text)
 
 
 def undisguised(data: bytes) -> bytes:
