@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from elftools.dwarf.aranges import ARanges
 from elftools.elf.dynamic import DynamicSegment
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
@@ -55,11 +56,16 @@ class Needs:
     libraries: tuple[str, ...]
 
 
+_Lines = tuple[list[int], list[SourceLine]]
+"""Addresses in their order, and what is at each."""
+
+
 class ElfFile:
     """One ELF file. Raises ``ElfFormatError`` where it is missing or broken."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lines: dict[int | None, _Lines] = {}
 
     @contextmanager
     def _opened(self) -> Iterator[ELFFile]:
@@ -123,10 +129,21 @@ class ElfFile:
         return Needs(interpreter, tuple(libraries))
 
     @cached_property
-    def _lines(self) -> tuple[list[int], list[SourceLine]]:
+    def _ranges(self) -> ARanges | None:
         with self._opened() as elf:
-            rows = sorted(_line_rows(elf), key=lambda row: (row[0], not row[1].end))
-        return [address for address, _ in rows], [line for _, line in rows]
+            return elf.get_dwarf_info().get_aranges() if elf.has_dwarf_info() else None
+
+    def _lines_at(self, address: int) -> _Lines:
+        """The lines of an address's unit; of all units if the file does not say which it is.
+
+        All lines of a kernel would take minutes.
+        """
+        unit = self._ranges.cu_offset_at_addr(address) if self._ranges else None
+        if unit not in self._lines:
+            with self._opened() as elf:
+                rows = sorted(_line_rows(elf, unit), key=lambda row: (row[0], not row[1].end))
+            self._lines[unit] = [address for address, _ in rows], [line for _, line in rows]
+        return self._lines[unit]
 
     def symbol(self, name: str) -> Symbol:
         """Return a symbol by name. Raises ``ElfFormatError`` if there is none."""
@@ -137,6 +154,10 @@ class ElfFile:
                 f"{self.path} has no symbol {name!r} ({len(self._by_name)} others)",
                 hint="is this the ELF file of the image that runs?",
             ) from None
+
+    def symbols(self, name: str) -> list[Symbol]:
+        """Return all symbols of a name: static functions of several files may share one."""
+        return [symbol for symbol in self._symbols if symbol.name == name]
 
     def find(self, address: int) -> Symbol | None:
         """Return the symbol that an address lies in, or None."""
@@ -155,7 +176,7 @@ class ElfFile:
 
     def line(self, address: int) -> SourceLine | None:
         """Return the source line of an address, or None without debug information."""
-        addresses, lines = self._lines
+        addresses, lines = self._lines_at(address)
         position = bisect.bisect_right(addresses, address) - 1
         if position < 0 or lines[position].end:
             return None
@@ -174,11 +195,11 @@ class ElfFile:
         return f"{text} {line.file}:{line.line}" if line else text
 
 
-def _line_rows(elf: ELFFile) -> Iterator[tuple[int, SourceLine]]:
+def _line_rows(elf: ELFFile, offset: int | None) -> Iterator[tuple[int, SourceLine]]:
     if not elf.has_dwarf_info():
         return
     dwarf = elf.get_dwarf_info()
-    for unit in dwarf.iter_CUs():
+    for unit in dwarf.iter_CUs() if offset is None else [dwarf.get_CU_at(offset)]:
         program = dwarf.line_program_for_CU(unit)
         if program is None:
             continue

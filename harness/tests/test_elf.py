@@ -99,12 +99,42 @@ def test_damaged_file_is_the_same_error_and_does_not_hide_an_address(
 def test_name_is_shown_without_its_line_if_that_cannot_be_read(
     elf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: object) -> NoReturn:
+    def broken(*_: object) -> NoReturn:
         raise KeyError("DW_LNS")
 
     monkeypatch.setattr("harness.elf._line_rows", broken)
     file = ElfFile(elf)
     assert file.describe(file.symbol("first").address) == "first+0x0"
+
+
+def test_line_of_an_address_takes_its_unit_alone(
+    elf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a kernel with debug information all of them would take minutes."""
+
+    def all_units(_: object) -> NoReturn:
+        raise AssertionError("all units were read")
+
+    monkeypatch.setattr("elftools.dwarf.dwarfinfo.DWARFInfo.iter_CUs", all_units)
+    file = ElfFile(elf)
+    assert " two.c:" in str(file.describe(file.symbol("second").address))
+
+
+def test_line_where_the_file_does_not_list_the_addresses_of_units(
+    elf: Path, tmp_path: Path
+) -> None:
+    """As compilers other than GCC leave it."""
+    objcopy = shutil.which("aarch64-linux-gnu-objcopy") or shutil.which("objcopy")
+    assert objcopy is not None
+    plain = tmp_path / "two.elf"
+    subprocess.run([objcopy, "--remove-section=.debug_aranges", elf, plain], check=True)
+    file = ElfFile(plain)
+    assert " two.c:" in str(file.describe(file.symbol("second").address))
+
+
+def test_all_symbols_of_a_name(elf: Path) -> None:
+    assert [symbol.name for symbol in ElfFile(elf).symbols("first")] == ["first"]
+    assert ElfFile(elf).symbols("none") == []
 
 
 def test_missing_file_is_the_same_error(tmp_path: Path) -> None:
