@@ -58,6 +58,7 @@ class BoardConfig:
     folder: Path
     telnet: tuple[str, ...] = ()
     elfs: Mapping[str, Path]
+    maps: Mapping[str, Path]
 
     def write(self, path: Path) -> Path:
         """Write the file that the board process reads."""
@@ -77,6 +78,7 @@ class BoardConfig:
             folder=Path(raw["folder"]),
             telnet=tuple(raw["telnet"]),
             elfs={},
+            maps={},
         )
 
 

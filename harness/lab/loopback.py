@@ -144,6 +144,7 @@ class LoopbackLab:
             folder=folder,
             telnet=telnet,
             elfs={},
+            maps={},
         )
 
     def _start_coordinator(self, names: Sequence[str]) -> None:

@@ -201,8 +201,9 @@ class LabBoard:
         """Names for the addresses of firmware and normal world (not of realms)."""
         return symboliser(self.what.elfs)
 
-    def symbolise(self, pa: int) -> str:
+    def symbolise(self, pa: int, console: str = "") -> str:
         """Return an address with function and source line where they are known."""
+        del console  # no realm has a line of a board
         return self.symboliser.symbolise(pa)
 
     def output_tail(self, lines: int = 20) -> str:

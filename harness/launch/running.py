@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 from harness.console import Console
-from harness.errors import RealmError
+from harness.errors import HarnessError, RealmError
 from harness.launch.config import RealmConfig
 from harness.launch.output import Said, read_output
 from harness.launch.realm_run_output import Told, read_told
@@ -23,6 +24,8 @@ from harness.tap import Event, Return
 
 _PROOF = ("RMI_REALM_CREATE", "RMI_REC_CREATE", "RMI_REALM_ACTIVATE", "RMI_REC_ENTER")
 _CLOSE_TIMEOUT_S = 20.0
+_NAMED_LINES = 120
+"""A kernel's crash report has some 80 lines."""
 
 
 class NotARealm(RealmError):
@@ -66,12 +69,14 @@ class Evidence:
     """What shows that a guest is (or is not) a realm.
 
     ``calls`` counts the RMI calls that succeeded since the launch, None without a tap;
-    ``rsi_version`` is what a Linux guest printed.
+    ``rsi_version`` is what a Linux guest printed, ``names`` those of the addresses that its
+    last lines have: an exception of the payload, a crash of a kernel.
     """
 
     calls: Mapping[str, int] | None
     rsi_version: str
     console_bytes: int
+    names: tuple[str, ...] = ()
 
     @property
     def is_realm(self) -> bool:
@@ -94,7 +99,7 @@ class Evidence:
         guest = "its console shows no RSI version" if not self.rsi_version else "RSI was seen"
         raise NotARealm(
             f"nothing proves that the guest is a realm: {tap}, {guest}"
-            f" ({self.console_bytes} bytes of console output)",
+            f" ({self.console_bytes} bytes of console output){_listed(self.names)}",
             hint="a prompt alone proves nothing: an ordinary VM has one too",
         )
 
@@ -121,11 +126,14 @@ class RunningRealm:
         config: RealmConfig,
         process: Process,
         events: Callable[[], Iterable[Event]] | None = None,
+        names: Callable[[str], list[str]] | None = None,
     ) -> None:
+        """Internal: ``names`` finds those of the realm's addresses in a text."""
         self.launcher = launcher
         self.config = config
         self.process = process
         self._events = events
+        self._names = names
 
     @property
     def command(self) -> str:
@@ -144,7 +152,8 @@ class RunningRealm:
 
     def expect(self, pattern: str | bytes, timeout_s: float) -> re.Match[bytes]:
         """Wait for a pattern on the realm's console. Raises as ``Console.expect`` does."""
-        return self.process.console.expect(pattern, timeout_s)
+        with self._naming():
+            return self.process.console.expect(pattern, timeout_s)
 
     def send(self, text: str | bytes) -> None:
         """Type on the realm's console."""
@@ -165,11 +174,26 @@ class RunningRealm:
     def evidence(self) -> Evidence:
         """What shows by now that this is a realm."""
         calls = succeeded(self._events()) if self._events is not None else None
-        return Evidence(calls, self.said().rsi_version, self.console.received_bytes)
+        version, size = self.said().rsi_version, self.console.received_bytes
+        return Evidence(calls, version, size, tuple(self.names()))
+
+    def names(self) -> list[str]:
+        """Function and source line for the addresses that the realm's last lines have."""
+        return self._names(self.console.tail(_NAMED_LINES)) if self._names else []
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Errors in the block carry those names."""
+        try:
+            yield
+        except HarnessError as problem:
+            problem.message += _listed(self.names())
+            raise
 
     def wait(self, timeout_s: float) -> Ended:
         """Wait until the VMM has ended. Raises as the shell does for one that does not."""
-        status = self.process.wait(timeout_s)
+        with self._naming():
+            status = self.process.wait(timeout_s)
         return Ended(status, self.said())
 
     def finish(self, timeout_s: float) -> Ended:
@@ -178,7 +202,8 @@ class RunningRealm:
         if not ended.clean:
             why = ended.said.fatal or ended.said.panic or f"exit status {ended.status}"
             lines = "\n".join(f"  | {line}" for line in self.process.output.splitlines()[-10:])
-            raise RealmFailed(f"{self.launcher.name} did not end cleanly: {why}\n{lines}")
+            said = f"{self.launcher.name} did not end cleanly: {why}\n{lines}"
+            raise RealmFailed(said + _listed(self.names()))
         return ended
 
     def kill(self, signal: str = "KILL") -> None:
@@ -197,3 +222,8 @@ def succeeded(events: Iterable[Event]) -> Counter[str]:
         for event in events
         if isinstance(event, Return) and event.ok and event.name.startswith("RMI_")
     )
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The names as lines of an error's text."""
+    return "".join(f"\nin the realm: {name}" for name in names)

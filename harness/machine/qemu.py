@@ -28,11 +28,12 @@ from harness.machine.argv import (
     reproduction_script,
 )
 from harness.machine.kernel_map import KernelMap
-from harness.machine.position import Position, parse_positions
+from harness.machine.position import Position, describe_positions, parse_positions
 from harness.machine.process import ChildProcess, describe_status
 from harness.machine.qmp import QmpChannel, QmpError
 from harness.machine.ram import GuestRam
 from harness.machine.ram_address import RamAddress
+from harness.machine.realm_names import RealmNames
 from harness.machine.stuck import StuckWatch, cpu_time_s
 from harness.machine.symbols import symboliser
 from harness.transcript import Transcript
@@ -40,6 +41,7 @@ from harness.transcript import Transcript
 _LAUNCH_TIMEOUT_S = 60.0
 _POSITION_TIMEOUT_S = 2.0
 _MONITOR = "human-monitor-command"
+_REALM_CONSOLE = "realm"
 
 _running: weakref.WeakSet[Machine] = weakref.WeakSet()
 
@@ -213,12 +215,9 @@ class Machine:
     def positions(self) -> list[str]:
         """Say where each PE is at this moment; nothing of a QEMU that does not answer.
 
-        A realm and a kernel have address spaces of their own: only firmware gets names.
+        What runs at EL1 are guests: names are the realm's there. A program at EL0 has none.
         """
-        return [
-            f"PE {at.pe}: EL{at.level} at {self.symbolise(at.pc) if at.level > 1 else hex(at.pc)}"
-            for at in self._where()
-        ]
+        return describe_positions(self._where(), self.symbolise, self.realm_names.symbolise)
 
     def _where(self) -> list[Position]:
         if not self.alive:
@@ -259,8 +258,18 @@ class Machine:
         """Names for the addresses of firmware and normal world (not of realms)."""
         return symboliser(self.what.elfs)
 
-    def symbolise(self, pa: int) -> str:
-        """Return an address with function and source line where they are known."""
+    @cached_property
+    def realm_names(self) -> RealmNames:
+        """Names for the addresses of what runs in realms."""
+        return RealmNames(self.what.elfs, self.what.maps)
+
+    def symbolise(self, pa: int, console: str = "") -> str:
+        """Return an address with function and source line where they are known.
+
+        ``console`` is the one that showed it: a realm's addresses are its own.
+        """
+        if console == _REALM_CONSOLE:
+            return self.realm_names.symbolise(pa)
         text = self.symboliser.symbolise(pa)
         named = self.kernel_map.describe(pa) if self.kernel_map and "+" not in text else None
         return f"{text} kernel: {named}" if named else text

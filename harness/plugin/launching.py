@@ -98,4 +98,5 @@ def launched(
     if host.machine.tap_file is not None:
         events = Tap(host.machine.tap_file, host.machine.check).events
     process = host.ssh.start(command, name=launcher.name)
-    return RunningRealm(launcher, config, process, events)
+    names = host.machine.realm_names.in_text
+    return RunningRealm(launcher, config, process, events, names)

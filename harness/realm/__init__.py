@@ -21,7 +21,8 @@ from harness.realm.exits import (
 from harness.realm.ledger import Ledger
 from harness.realm.measure import Measurements
 from harness.realm.normal_world import NormalWorld
-from harness.realm.payload import Guest, PayloadImage, Reentry, Report
+from harness.realm.payload import Guest, PayloadImage, Reentry
+from harness.realm.payload_report import Report
 from harness.realm.pool import GranulePool, Span
 from harness.realm.realm import Realm
 from harness.realm.rec import Rec, mpidr_of_index, rec_params

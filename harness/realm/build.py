@@ -9,7 +9,8 @@ from harness.errors import RealmError
 from harness.realm.config import RealmConfig
 from harness.realm.exits import PsciExit
 from harness.realm.normal_world import NormalWorld
-from harness.realm.payload import Guest, PayloadImage, Report
+from harness.realm.payload import Guest, PayloadImage
+from harness.realm.payload_report import Report
 from harness.realm.realm import Realm
 from harness.realm.rec import Rec
 from harness.rmi import PsciStatus
@@ -80,7 +81,7 @@ def build_realm(
     except BaseException:
         realm.destroy()
         raise
-    return GuestRealm(realm, image, [Guest(rec) for rec in realm.recs])
+    return GuestRealm(realm, image, [Guest(rec, elf=image.elf) for rec in realm.recs])
 
 
 def start_realm(

@@ -9,15 +9,16 @@ realm. Whatever exits a command causes on the way are seen by the test.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.abi import codec, lookup, tables
+from harness.abi import lookup, tables
 from harness.elf import ElfFile
 from harness.errors import RealmError
 from harness.link import Pending
 from harness.realm import a64
 from harness.realm.exits import Exit, HostCallExit
+from harness.realm.payload_report import Report
 from harness.realm.rec import Rec
 from harness.realm.sysregs import ENCODINGS
 from harness.rmi import EnterFlags, Result, Rsi
@@ -25,10 +26,7 @@ from harness.types import GRANULE_BYTES, MASK64, Ipa, align_up
 
 _T = tables()
 _OPS = _T.enum("PayloadOp")
-_STATUS_OK = _T.enum("PayloadStatus")["OK"]
-_STATUS_EXCEPTION = _T.enum("PayloadStatus")["EXCEPTION"]
 _IMM = _T.constants["PAYLOAD_IMM"]
-_REPORT = codec("PayloadReport")
 PAYLOAD_BASE = Ipa(_T.constants["PAYLOAD_BASE"])
 PAYLOAD_MAGIC = _T.constants["PAYLOAD_MAGIC"]
 PATTERN = _T.constants["PAYLOAD_PATTERN"]
@@ -51,71 +49,13 @@ class Reentry:
     gicv3_lrs: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What the payload says about the command it ran last."""
-
-    sequence: int
-    status: int
-    values: tuple[int, ...]
-    exceptions: int
-    esr: int
-    far: int
-    elr: int
-    vector: int
-    irqs: int
-    last_intid: int
-
-    @property
-    def ok(self) -> bool:
-        """The command ran without an exception."""
-        return self.status == _STATUS_OK
-
-    @property
-    def took_exception(self) -> bool:
-        """The command took a synchronous exception or an SError."""
-        return self.status == _STATUS_EXCEPTION
-
-    @property
-    def value(self) -> int:
-        """First result of the command."""
-        return self.values[0]
-
-    @property
-    def ec(self) -> int:
-        """Exception class of the last exception."""
-        return self.esr >> 26 & 0x3F
-
-    @property
-    def is_external_abort(self) -> bool:
-        """A synchronous external abort on data or instruction access, from the same EL."""
-        return self.took_exception and self.ec in (0x21, 0x25) and self.esr & 0x3F == 0x10
-
-    @property
-    def is_address_size_fault(self) -> bool:
-        """A stage 1 address size fault (level 0) on data or instruction access."""
-        return self.took_exception and self.ec in (0x21, 0x25) and self.esr & 0x3F == 0
-
-    @property
-    def is_undefined(self) -> bool:
-        """The instruction is UNDEFINED: exception class Unknown."""
-        return self.took_exception and self.ec == 0
-
-    @classmethod
-    def of(cls, seen: Exit) -> Report:
-        """Read the report of a host call exit; RealmError for any other exit."""
-        if not isinstance(seen, HostCallExit) or seen.imm != _IMM:
-            raise RealmError(f"wanted the payload's report, seen {seen.describe()}")
-        raw = b"".join(word.to_bytes(8, "little") for word in seen.gprs)
-        return cls(**_REPORT.unpack(raw))  # type: ignore[arg-type]
-
-
 class Guest:
-    """The payload running on one REC."""
+    """The payload running on one REC; ``elf`` has names for where it took an exception."""
 
-    def __init__(self, rec: Rec, *, pe: int = 0) -> None:
+    def __init__(self, rec: Rec, *, pe: int = 0, elf: ElfFile | None = None) -> None:
         self.rec = rec
         self.pe = pe
+        self.elf = elf
         self.rsi = Rsi(self.smc_in_realm)
 
     def boot(self, *, handler: ExitHandler | None = None) -> Report:
@@ -163,7 +103,7 @@ class Guest:
         """
         for _ in range(10_000):
             if isinstance(seen, HostCallExit) and seen.imm == _IMM:
-                return Report.of(seen)
+                return Report.of(seen, self.elf)
             if handler is None:
                 raise RealmError(f"wanted the payload's report, seen {seen.describe()}")
             seen = self.resume(handler(seen))
@@ -243,7 +183,7 @@ def _command(op: str, args: Sequence[int]) -> tuple[int, ...]:
 class PayloadImage:
     """The payload's loadable bytes and what it needs of the realm's memory.
 
-    ``rec_state`` is where the RECs keep theirs, PAYLOAD_MAX_RECS equal pieces.
+    ``rec_state`` is where the RECs keep theirs, PAYLOAD_MAX_RECS equal pieces; ``elf`` has names.
     """
 
     base: Ipa
@@ -252,6 +192,7 @@ class PayloadImage:
     entry: Ipa
     secondary_entry: Ipa
     rec_state: range = range(0)
+    elf: ElfFile | None = field(default=None, compare=False)
 
     @classmethod
     def load(cls, image: Path, elf: Path) -> PayloadImage:
@@ -265,6 +206,7 @@ class PayloadImage:
             entry=Ipa(symbols.symbol("payload_start").address),
             secondary_entry=Ipa(symbols.symbol("secondary_entry").address),
             rec_state=range(recs.address, recs.address + recs.size_bytes),
+            elf=symbols,
         )
 
     def pages(self, recs: int = _MAX_RECS) -> list[tuple[Ipa, bytes | None]]:

@@ -154,7 +154,7 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "tf-a": ("bl1", "fip", "bl31", "bl2", "trp"),
     "rmm": IMAGE_ELF,
     "host": IMAGE_ELF,
-    "realm": IMAGE_ELF,
+    "realm": (*IMAGE_ELF, "map"),
     "kernel": ("image", "elf", "map", "modules"),
     "headers": ("image",),
     "module": ("image",),
@@ -165,8 +165,8 @@ OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "tap": ("image",),
 }
 """The outputs that each component may have. For ``tf-a``, ``bl1`` and ``fip`` are images;
-``bl31``, ``bl2`` and ``trp`` are ELF files with symbols. For ``kernel``, ``map`` is System.map,
-``modules`` a tar archive of the folder with a kernel's modules."""
+``bl31``, ``bl2`` and ``trp`` are ELF files with symbols. ``map`` is the System.map of the host's
+kernel, for ``realm`` of a guest's; ``modules`` a tar archive of the folder with a kernel's."""
 
 REQUIRED_OUTPUTS: Mapping[str, tuple[str, ...]] = {
     "qemu": ("program",),

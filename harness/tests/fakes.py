@@ -209,4 +209,5 @@ class FakeStack:
     flash: Path
     name: str = "fake"
     elfs: Mapping[str, Path] = field(default_factory=dict)
+    maps: Mapping[str, Path] = field(default_factory=dict)
     machine: FakeShape = field(default_factory=FakeShape)

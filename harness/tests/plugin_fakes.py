@@ -55,7 +55,7 @@ class FakeMachine:
     def positions(self) -> list[str]:
         return ["PE 0: EL2 at 0x60001234"]
 
-    def symbolise(self, pa: int) -> str:
+    def symbolise(self, pa: int, console: str = "") -> str:
         return f"{pa:#x} serve+0x34 (main.c:12)"
 
     def stop(self, soft_s: float = 2.0) -> None:

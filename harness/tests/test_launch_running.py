@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.console import Console
+from harness.errors import AlarmRaised, ConsoleTimeout
 from harness.launch import EXPLICIT, RealmConfig, kvmtool
 from harness.launch.output import Range, read_output
 from harness.launch.running import Ended, Evidence, NotARealm, RealmFailed, RunningRealm, succeeded
@@ -143,6 +144,39 @@ def test_end_without_a_word_is_told_by_its_status(process: FakeProcess) -> None:
     process.status = 137
     with pytest.raises(RealmFailed, match="did not end cleanly: exit status 137"):
         realm_of(process).finish(1)
+
+
+def named(process: FakeProcess, line: str) -> RunningRealm:
+    """A realm whose last lines have an address that has a name."""
+    process.say(f"{line}\n", "\n")
+    names = {line: ["0x10008 realm: op_read+0x8 op_memory.c:16"]}
+    return RunningRealm(kvmtool(EXPLICIT), CONFIG, process, None, lambda text: names[text])
+
+
+NAMED = r"\nin the realm: 0x10008 realm: op_read\+0x8 op_memory\.c:16"
+
+
+def test_end_by_an_exception_has_its_place(process: FakeProcess) -> None:
+    realm = named(process, "exception, elr 0x10008")
+    process.status = 3
+    with pytest.raises(RealmFailed, match=f"(?s)exit status 3\n.*{NAMED}$"):
+        realm.finish(1)
+    evidence = realm.evidence()
+    assert evidence.names == ("0x10008 realm: op_read+0x8 op_memory.c:16",)
+    with pytest.raises(NotARealm, match=f"there is no tap.*{NAMED}\nhint"):
+        evidence.require()
+
+
+def test_what_cannot_be_waited_for_has_the_place_too(process: FakeProcess) -> None:
+    realm = named(process, "pc : 0x10008")
+    with pytest.raises(ConsoleTimeout, match=f"(?s)wanted /never/.*{NAMED}\nhint"):
+        realm.expect("never", 0)
+
+
+def test_alarm_of_a_guest_has_the_place_too(process: FakeProcess) -> None:
+    realm = named(process, "Internal error: Oops: 96000004")
+    with pytest.raises(AlarmRaised, match=f"(?s)kernel-oops on console.*{NAMED}\nhint"):
+        realm.expect("never", 60)
 
 
 def test_vmm_is_killed_when_its_realm_is_closed(process: FakeProcess) -> None:

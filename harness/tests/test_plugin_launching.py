@@ -10,6 +10,7 @@ import pytest
 
 from harness.host import Host
 from harness.launch import OptionRefused, RealmConfig, realm_run
+from harness.machine.realm_names import RealmNames
 from harness.plugin.launching import launched
 
 
@@ -30,7 +31,8 @@ def ssh() -> FakeSsh:
 
 
 def host_with(ssh: FakeSsh) -> Host:
-    return cast("Host", SimpleNamespace(ssh=ssh, machine=SimpleNamespace(tap_file=None)))
+    machine = SimpleNamespace(tap_file=None, realm_names=RealmNames({}, {}))
+    return cast("Host", SimpleNamespace(ssh=ssh, machine=machine))
 
 
 CONFIG = RealmConfig(script="puts it's on", memory_bytes=1 << 20)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.abi import Value, codec, tables
+from harness.elf import ElfFile, ElfFormatError
 from harness.errors import AbiError, RealmError
 from harness.realm import (
     Exit,
@@ -110,6 +111,45 @@ def test_report_in_words(status: int, esr: int, properties: set[str]) -> None:
     )
     assert {name for name in asked if getattr(seen, name)} == properties
     assert seen.ec == esr >> 26
+
+
+class OneFunction(ElfFile):
+    """Knows one function, or is broken."""
+
+    def describe(self, address: int) -> str | None:
+        if address == BROKEN:
+            raise ElfFormatError("broken")
+        return f"op_read+{address - 0x10000:#x} op_memory.c:16" if address >= 0x10000 else None
+
+
+BROKEN = 0xBAD
+ABORT = {"exceptions": 1, "esr": 0x96000010, "far": 0x4000_0000, "vector": 0x200}
+ABORT_SHOWN = "values=(), exceptions=1, vector=0x200, esr=0x96000010, far=0x40000000"
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"values": (16, 0, 17)}, "values=(0x10, 0x0, 0x11)"),
+        ({"irqs": 2, "last_intid": 27}, "values=(), irqs=2, last_intid=27"),
+        (
+            {**ABORT, "elr": 0x10008},
+            f"{ABORT_SHOWN}, elr=0x10008, at op_read+0x8 op_memory.c:16",
+        ),
+        ({**ABORT, "elr": 0x8000}, f"{ABORT_SHOWN}, elr=0x8000"),
+        ({**ABORT, "elr": BROKEN}, f"{ABORT_SHOWN}, elr={BROKEN:#x}"),
+    ],
+)
+def test_failed_assertion_shows_where_the_payload_was(fields: dict[str, Value], shown: str) -> None:
+    rig = Rig(report(sequence=7, status=1, **fields))
+    rig.guest.elf = OneFunction(Path("payload.elf"))
+    assert repr(rig.guest.boot()) == f"Report(sequence=7, status=1, {shown})"
+
+
+def test_report_without_symbols_is_shown_too() -> None:
+    seen = Rig(report(**ABORT, elr=0x10008)).guest.boot()
+    assert seen.where == ""
+    assert repr(seen).endswith("elr=0x10008)")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ def test_stack_file_of_the_page_is_valid(tmp_path: Path) -> None:
     assert isinstance(kernel, KbuildSource)
     assert kernel.fragments == (str(tmp_path / "cca.config"),)
     assert isinstance(stack.components["vmm"].source, LocalSource)
-    assert isinstance(stack.components["realm"].source, PrebuiltSource)
+    realm = stack.components["realm"]
+    assert isinstance(realm.source, PrebuiltSource)
+    assert realm.outputs["map"] == "/srv/guest/System.map"
     assert "module" not in stack.components
     assert {"flex", "bison", "bc"} <= set(stack_needs(stack))

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from harness.abi import codec, tables
 from harness.launch import HashAlgorithm
 from harness.launch.config import MIB
+from harness.launch.running import RealmFailed
 from harness.plugin.launching import Launch
 from harness.tap import Tap
 
@@ -19,6 +22,7 @@ RSI_REALM_CONFIG = tables().command("RSI_REALM_CONFIG").fid
 RSI_1_0 = 0x10000
 CONFIG = codec("RsiRealmConfig")
 REC_PARAMS = codec("RmiRecParams")
+PLACE = r"0x[0-9a-f]+ realm: op_write\+0x[0-9a-f]+ op_memory\.c:\d+"
 
 
 @pytest.mark.parametrize("recs", [1, 4, 16])
@@ -105,6 +109,15 @@ def test_realm_does_what_the_script_says(launch: Launch) -> None:
         (1, "0x1234"),
         (0, "done"),
     ]
+
+
+def test_exception_that_ends_a_realm_has_its_place(launch: Launch) -> None:
+    """Error and evidence name the payload's instruction, although BL1 has the same addresses."""
+    realm = launch(script="hello; write ram+0x7f000000 1; hello")
+    with pytest.raises(RealmFailed, match=rf"exception, esr .*\n(.*\n)*in the realm: {PLACE}$"):
+        realm.finish(END_S)
+    [named] = realm.evidence().names
+    assert re.fullmatch(PLACE, named)
 
 
 def test_realm_run_traces_what_happens(launch: Launch) -> None:

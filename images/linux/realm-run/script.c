@@ -170,8 +170,9 @@ static bool check_report(struct command *command, const struct payload_report *r
 		return true;
 	command->failed = excepted != command->expect_exception;
 	if (excepted)
-		snprintf(command->result, sizeof(command->result), "exception, esr %#llx, far %#llx",
-			 (unsigned long long)report->esr, (unsigned long long)report->far);
+		snprintf(command->result, sizeof(command->result), "exception, esr %#llx, far %#llx, elr %#llx",
+			 (unsigned long long)report->esr, (unsigned long long)report->far,
+			 (unsigned long long)report->elr);
 	else
 		snprintf(command->result, sizeof(command->result), "%s",
 			 report->status == PAYLOAD_STATUS_OK ? "no exception" : "the payload does not know this");
