@@ -108,7 +108,7 @@ def _names_of_addresses(machine: Machine) -> list[str]:
     found: dict[str, str] = {}
     for console in machine.consoles.values():
         for text in _ADDRESS.findall(console.tail(40)):
-            named = machine.symbolise(int(text, 16))
+            named = machine.symbolise(int(text, 16), console.name)
             if "+" in named:
-                found.setdefault(text, named)
-    return [f"{address} {name}" for address, name in list(found.items())[:_SHOWN_SYMBOLS]]
+                found.setdefault(named, text)
+    return [f"{address} {name}" for name, address in list(found.items())[:_SHOWN_SYMBOLS]]

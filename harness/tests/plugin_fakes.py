@@ -56,7 +56,7 @@ class FakeMachine:
         return ["PE 0: EL2 at 0x60001234"]
 
     def symbolise(self, pa: int, console: str = "") -> str:
-        return f"{pa:#x} serve+0x34 (main.c:12)"
+        return f"{pa:#x} {console}_code+0x34 (main.c:12)"
 
     def stop(self, soft_s: float = 2.0) -> None:
         self.stopped += 1

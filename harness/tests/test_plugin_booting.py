@@ -44,7 +44,7 @@ class Worker:
         self.booter = Booter()
         self.keeper = MachineKeeper(BUILT, run / "machines" / name, "serial", self.booter.boot)
         cca = SimpleNamespace(
-            keeper=self.keeper, run=SimpleNamespace(path=run), failed_boots=0, boot=1
+            keeper=self.keeper, run=SimpleNamespace(path=run), failed_boots=0, boot=self.booter.boot
         )
         self.session = SimpleNamespace(shouldfail=False)
         self.item = SimpleNamespace(

@@ -292,7 +292,8 @@ def test_failure_says_verdict_calls_and_what_to_do_next(inner: Inner) -> None:
         "     #2 PE 0: RMI_GRANULE_DELEGATE(0x80000000) -> RMI_SUCCESS",
         "alarm:     none",
         "symbols:",
-        "  0x0000000060001234 0x60001234 serve+0x34 (main.c:12)",
+        "  0x0000000060001234 0x60001234 ns_code+0x34 (main.c:12)",
+        "  0x0000000060001234 0x60001234 secure_code+0x34 (main.c:12)",
         "last lines of console 'ns':",
         "  | ns: pc 0x0000000060001234",
     ]
