@@ -60,6 +60,8 @@ class Machine:
         self.version = ""
         self.tap_file: Path | None = None
         self.kernel_map: KernelMap | None = None
+        self.gives_way = False
+        """Whether a CPU that waits leaves its core to others: the tap's plugin sees to it."""
         self._ram: GuestRam | None = None
         self._ram_address: RamAddress | None = None
         self._process: ChildProcess | None = None
@@ -103,6 +105,7 @@ class Machine:
         return machine
 
     def _start(self, shared_ram: bool, tap: TapPlugin | None, consoles: Sequence[str]) -> None:
+        self.gives_way = tap is not None
         recording = self.folder / TAP_FILE
         self.tap_file = recording if tap and tap.record else None
         _running.add(self)

@@ -104,6 +104,7 @@ class FakeMachine:
     ram: GuestRam
     consoles: Mapping[str, Console]
     sick: list[Exception] = field(default_factory=list)
+    gives_way: bool = True
 
     stuck_watch: StuckWatch = field(
         default_factory=lambda: StuckWatch(list, lambda: 0, lambda: 0.0)

@@ -74,6 +74,19 @@ def test_smc_and_many_of_them(rig: Rig) -> None:
     assert rig.link.calls == 201
 
 
+@pytest.mark.parametrize("gives_way", [True, False])
+def test_the_core_is_given_away_only_if_the_machine_does_so_too(
+    rig: Rig, gives_way: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A virtual CPU that spins would keep it."""
+    given = []
+    monkeypatch.setattr(os, "sched_yield", lambda: given.append(1))
+    rig.machine.gives_way = gives_way
+    for n in range(20):
+        rig.link.smc(n)
+    assert bool(given) is gives_way
+
+
 def test_second_link_continues_where_the_first_stopped(rig: Rig) -> None:
     rig.link.smc(1)
     again = MailboxLink(rig.machine, BOXES)
