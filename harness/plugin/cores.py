@@ -43,12 +43,12 @@ class OwnCore:
             return
         if several:
             self._kept.discard(pid)
-            _allow(pid, self.every)
+            allow(pid, self.every)
             return
         _bind(0, {self.number})
         if pid not in self._kept:
             self._kept.add(pid)
-            _allow(pid, {self.number})
+            allow(pid, {self.number})
 
     def leave(self) -> None:
         """The test is over: what comes next may use all cores."""
@@ -56,7 +56,8 @@ class OwnCore:
             _bind(0, self.every)
 
 
-def _allow(pid: int, cores: set[int] | frozenset[int]) -> None:
+def allow(pid: int, cores: set[int] | frozenset[int]) -> None:
+    """Let all threads of a process run on these cores alone; nothing for one that is gone."""
     with suppress(OSError):  # the machine has ended
         for task in (_TASKS / str(pid) / "task").iterdir():
             _bind(int(task.name), cores)

@@ -17,6 +17,8 @@ import pytest
 from harness.errors import LaunchError, MachineDied, ProvisionError
 from harness.link import MailboxLink, Program, SerialLink, Step
 from harness.machine import Machine, TapPlugin
+from harness.machine.stuck import cpu_time_s
+from harness.plugin.cores import allow
 from harness.plugin.keeper import Running, boot_machine
 from harness.plugin.tapping import TapDiffers
 from harness.realm import PayloadImage, RealmConfig, start_realm
@@ -265,17 +267,6 @@ _BURN = "while True: pass"
 _BURNT_S = 0.5
 
 
-def _cpu_s(pid: int) -> float:
-    """What a process has taken so far, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _allow(pid: int, cores: set[int]) -> None:
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), cores)
-
-
 def test_a_pe_that_waits_leaves_its_core_to_others(
     built: BuiltStack, plugin: TapPlugin, tmp_path: Path
 ) -> None:
@@ -287,12 +278,13 @@ def test_a_pe_that_waits_leaves_its_core_to_others(
         core = {min(os.sched_getaffinity(0))}
         with subprocess.Popen([sys.executable, "-c", _BURN]) as burner:
             try:
-                _allow(machine.pid, core)
-                _allow(burner.pid, core)
-                others, own = _cpu_s(burner.pid), _cpu_s(machine.pid)
-                while _cpu_s(burner.pid) < others + _BURNT_S:
+                allow(machine.pid, core)
+                allow(burner.pid, core)
+                others, own = cpu_time_s(burner.pid), cpu_time_s(machine.pid)
+                while cpu_time_s(burner.pid) < others + _BURNT_S:
                     time.sleep(0.02)
-                taken = _cpu_s(machine.pid) - own
+                machine.check()
+                taken = cpu_time_s(machine.pid) - own
             finally:
                 burner.kill()
     assert taken < _BURNT_S / 3
