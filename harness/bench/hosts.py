@@ -10,12 +10,13 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.host import Host, SnapshotHosts
+from harness.machine import TapPlugin
 from harness.stack import BuiltStack
 
 
-def cold_s(built: BuiltStack) -> float:
+def cold_s(built: BuiltStack, tap: TapPlugin | None) -> float:
     """Seconds from the start of QEMU to the first command's result over SSH."""
-    return _ready_s(lambda folder: Host.boot(built, folder), "cold boot")
+    return _ready_s(lambda folder: Host.boot(built, folder, tap=tap), "cold boot")
 
 
 def restored_s(hosts: SnapshotHosts) -> float:

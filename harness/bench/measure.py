@@ -15,7 +15,7 @@ from harness.abi import tables
 from harness.bench.figure import repeat
 from harness.errors import HarnessError
 from harness.link import Link, MailboxLink, SerialLink
-from harness.machine import Machine
+from harness.machine import Machine, TapPlugin
 from harness.realm import (
     GranulePool,
     Ledger,
@@ -32,10 +32,10 @@ _VERSION = tables().constants["RMI_ABI_VERSION"]
 
 
 @contextmanager
-def booted(built: BuiltStack, kind: str = "mailbox") -> Iterator[Link]:
+def booted(built: BuiltStack, tap: TapPlugin | None, kind: str = "mailbox") -> Iterator[Link]:
     """A machine whose monitor answers, for the time of the block."""
     with tempfile.TemporaryDirectory(prefix="cca-bench-") as folder:
-        machine = Machine.launch(built, Path(folder))
+        machine = Machine.launch(built, Path(folder), tap=tap)
         try:
             yield _hello(machine, built, kind)
         finally:
@@ -52,17 +52,19 @@ def _hello(machine: Machine, built: BuiltStack, kind: str) -> Link:
     return link
 
 
-def first_result_s(built: BuiltStack) -> float:
+def first_result_s(built: BuiltStack, tap: TapPlugin | None) -> float:
     """Seconds from starting QEMU to the first RMI result."""
     start = time.perf_counter()
-    with booted(built) as link:
+    with booted(built, tap) as link:
         Rmi(link).version(_VERSION)
         return time.perf_counter() - start
 
 
-def calls_per_s(built: BuiltStack, kind: str, calls: int, runs: int) -> tuple[float, ...]:
+def calls_per_s(
+    built: BuiltStack, tap: TapPlugin | None, kind: str, calls: int, runs: int
+) -> tuple[float, ...]:
     """RMI_VERSION calls a second over one link, issued one by one from Python."""
-    with booted(built, kind) as link:
+    with booted(built, tap, kind) as link:
         rmi = Rmi(link)
 
         def sample() -> float:
@@ -75,12 +77,14 @@ def calls_per_s(built: BuiltStack, kind: str, calls: int, runs: int) -> tuple[fl
         return repeat(runs, sample)
 
 
-def realm_life_s(built: BuiltStack, recs: int, runs: int) -> tuple[list[float], list[float]]:
+def realm_life_s(
+    built: BuiltStack, tap: TapPlugin | None, recs: int, runs: int
+) -> tuple[list[float], list[float]]:
     """Seconds to set up (payload booted) and to tear down a realm with ``recs`` RECs."""
     image = PayloadImage.load(built.images["realm"], built.elfs["realm"])
     ups: list[float] = []
     downs: list[float] = []
-    with booted(built) as link:
+    with booted(built, tap) as link:
         world = NormalWorld(link, GranulePool(), Ledger())
         for _ in range(runs + 1):
             start = time.perf_counter()

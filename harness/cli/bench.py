@@ -47,9 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print, write."""
     from harness.bench import measure
-    from harness.stack import Progress, build_stack, load_stack
+    from harness.cli.bootable import put_chosen
+    from harness.stack import Progress
 
-    built = build_stack(load_stack(args.stack, args.overrides), progress=Progress())
+    chosen = put_chosen(args, Progress())
+    built, tap = chosen.built, chosen.tap
     results: list[Figure | Ratio] = []
 
     def show(result: Figure | Ratio) -> None:
@@ -57,13 +59,13 @@ def run(args: argparse.Namespace) -> int:
         print(result.line(), flush=True)
 
     print(f"stack {built.name} {built.hash[:12]}, {os.cpu_count()} cores, {platform.machine()}")
-    boots = repeat(args.samples, lambda: measure.first_result_s(built))
+    boots = repeat(args.samples, lambda: measure.first_result_s(built, tap))
     show(Figure("start of QEMU to first RMI result", "s", boots))
     for kind, calls in _CALLS.items():
-        rates = measure.calls_per_s(built, kind, calls, args.samples)
+        rates = measure.calls_per_s(built, tap, kind, calls, args.samples)
         show(Figure(f"RMI calls over the {kind} link", "calls/s", rates))
     for recs in (1, 8):
-        ups, downs = measure.realm_life_s(built, recs, args.samples)
+        ups, downs = measure.realm_life_s(built, tap, recs, args.samples)
         show(Figure(f"realm with {recs} REC(s): set up and boot", "s", tuple(ups)))
         show(Figure(f"realm with {recs} REC(s): tear down", "s", tuple(downs)))
     if args.hosts:
@@ -77,8 +79,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _hosts(args: argparse.Namespace, show: Callable[[Figure | Ratio], None]) -> None:
     from harness.bench import hosts
+    from harness.cli.bootable import put
     from harness.host import SnapshotHosts
-    from harness.stack import Cache, Progress, build_stack, load_stack
+    from harness.stack import Cache, Progress, load_stack
     from harness.stack.companion import host_stack
 
     try:
@@ -86,12 +89,14 @@ def _hosts(args: argparse.Namespace, show: Callable[[Figure | Ratio], None]) -> 
     except StackError as problem:
         print(f"Linux host: left out, {problem.message}")
         return
-    built = build_stack(chosen, progress=Progress())
-    snapshots = SnapshotHosts(built, Cache().root / "hosts")
+    host = put(chosen, Progress())
+    snapshots = SnapshotHosts(host.built, Cache().root / "hosts", tap=host.tap)
     with tempfile.TemporaryDirectory(prefix="cca-bench-") as folder:
         snapshots.start(Path(folder)).stop()  # leaves the state, if there is none
     cold = Figure(
-        "Linux host, cold boot to SSH", "s", repeat(args.hosts, lambda: hosts.cold_s(built))
+        "Linux host, cold boot to SSH",
+        "s",
+        repeat(args.hosts, lambda: hosts.cold_s(host.built, host.tap)),
     )
     show(cold)
     restored = repeat(args.samples, lambda: hosts.restored_s(snapshots))

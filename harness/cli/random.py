@@ -57,23 +57,23 @@ def _together(args: argparse.Namespace, seed: int) -> int:
 
 
 def _alone(args: argparse.Namespace, seed: int) -> int:
+    from harness.cli.bootable import put_chosen
     from harness.cli.show import make_progress
     from harness.oracle import Machines, reduce, soak
     from harness.oracle.script import numbered
-    from harness.stack import build_stack, load_stack
 
     with make_progress() as progress:
-        built = build_stack(load_stack(args.stack, args.overrides), progress=progress)
+        chosen = put_chosen(args, progress)
     with (
         tempfile.TemporaryDirectory(prefix="cca-random-") as folder,
-        Machines(built, Path(folder)) as machines,
+        Machines(chosen.built, Path(folder), chosen.tap) as machines,
     ):
         game, shown = machines.game, _Progress(seed)
         failure = soak(game, args.steps, seed, shown)
         if failure is None:
             print(f"seed {seed}: no disagreement in {game.steps} steps, {shown.rate:.0f} steps/s")
             return 0
-        print(f"seed {seed}: model and {built.name} part after {game.steps} steps; reducing")
+        print(f"seed {seed}: model and {chosen.built.name} part after {game.steps} steps; reducing")
         failure = reduce(failure, lambda lines: game.play(numbered(list(lines))))
     if args.save is not None:
         _save(args.save, failure.text)

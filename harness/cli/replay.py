@@ -24,26 +24,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play; status 0 if model and stack agree all along, 1 if they part."""
+    from harness.cli.bootable import put_chosen
     from harness.cli.show import make_progress
     from harness.oracle import Machines, reduce
     from harness.oracle.script import numbered
-    from harness.stack import build_stack, load_stack
 
     text = _read(args.script)
     with make_progress() as progress:
-        built = build_stack(load_stack(args.stack, args.overrides), progress=progress)
+        chosen = put_chosen(args, progress)
     with (
         tempfile.TemporaryDirectory(prefix="cca-replay-") as folder,
-        Machines(built, Path(folder)) as machines,
+        Machines(chosen.built, Path(folder), chosen.tap) as machines,
     ):
         game = machines.game
         failure = game.play(text)
         if failure is not None and args.reduce:
             failure = reduce(failure, lambda lines: game.play(numbered(list(lines))))
     if failure is None:
-        print(f"{built.name} and the model agree in all {game.steps} steps")
+        print(f"{chosen.built.name} and the model agree in all {game.steps} steps")
         return 0
-    print(f"{built.name} and the model part:\n{failure.text}", end="")
+    print(f"{chosen.built.name} and the model part:\n{failure.text}", end="")
     return 1
 
 

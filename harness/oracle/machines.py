@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from harness.link import MailboxLink
-from harness.machine import Machine
+from harness.machine import Machine, TapPlugin
 from harness.oracle.game import Arena, Game
 from harness.oracle.ground import survey
 from harness.realm import GranulePool, Ledger, NormalWorld, PayloadImage
@@ -20,9 +20,10 @@ _MOST_PES = 2
 class Machines:
     """Boots machines of a stack below a folder, one at a time."""
 
-    def __init__(self, built: BuiltStack, folder: Path) -> None:
+    def __init__(self, built: BuiltStack, folder: Path, tap: TapPlugin | None) -> None:
         self._built = built
         self._folder = folder
+        self._tap = tap
         self._image = PayloadImage.load(built.images["realm"], built.elfs["realm"])
         self._machine: Machine | None = None
         self._boots = 0
@@ -43,7 +44,8 @@ class Machines:
     def boot(self) -> Arena:
         """A booted machine whose first PEs serve calls."""
         self._boots += 1
-        self._machine = Machine.launch(self._built, self._folder, name=f"boot-{self._boots}")
+        name = f"boot-{self._boots}"
+        self._machine = Machine.launch(self._built, self._folder, name=name, tap=self._tap)
         link = MailboxLink(self._machine, self._built.elfs["host"])
         link.hello()
         pes = min(self._built.machine.cpus, _MOST_PES)

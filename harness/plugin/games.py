@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,9 +93,11 @@ def shorten(request: pytest.FixtureRequest) -> Shorten:
 
 
 def _reduced(cca: CcaSession, failure: Failure) -> Failure:
+    tap = cca.tap[0]
+    quiet = tap and replace(tap, record=False)
     with (
         tempfile.TemporaryDirectory(prefix="reduce-", dir=cca.run.path) as folder,
-        Machines(cca.built, Path(folder)) as machines,
+        Machines(cca.built, Path(folder), quiet) as machines,
     ):
         return reduce(failure, lambda lines: machines.game.play(numbered(list(lines))))
 

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,13 +12,12 @@ from harness.link import Link
 from harness.link.base import LoggedCall
 from harness.link.protocol import OP_PROGRAM, OP_SMC, STATUS_OK
 from harness.machine import TapPlugin
-from harness.stack import BuiltStack, Progress, Stack, build_tap
+from harness.stack import BuiltStack, Stack
+from harness.stack.tap_plugin import find_plugin
 from harness.tap import CallBook, Comparison, Tap, compare
 
 DEFAULT_LIMIT_MIB = 1024
-_PROBE_TIMEOUT_S = 20.0
 OFF = "--no-tap"
-_GOODBYE = '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n'
 
 
 class TapDiffers(HarnessError):
@@ -70,7 +67,7 @@ def choose_tap(
     """
     wanted: bool | None = config.getoption("cca_tap")
     try:
-        plugin = _plugin(stack, built)
+        plugin = find_plugin(stack, built)
     except ProvisionError as lacking:
         if wanted:
             raise
@@ -82,40 +79,6 @@ def choose_tap(
     if wanted:
         raise StackError(f"--tap: {plugin}")
     return None, plugin
-
-
-def _plugin(stack: Stack, built: BuiltStack) -> Path | str:
-    """The plugin's file, or why this stack has none."""
-    if "tap" not in stack.components:
-        return f"stack {stack.name} has no component tap"
-    if not built.machine.accel.startswith("tcg"):
-        return f"plugins need -accel tcg, the stack has {built.machine.accel}"
-    plugin = build_tap(stack, progress=Progress())
-    if plugin is None:
-        return f"stack {stack.name} has no component tap"
-    return _refusal(built.qemu, plugin) or plugin
-
-
-def _refusal(qemu: Path, plugin: Path) -> str:
-    """Load the plugin into a QEMU that runs nothing; return why it does not load, or ""."""
-    with tempfile.TemporaryDirectory() as scratch:
-        words = [str(plugin), f"out={scratch}/calls.tap"]
-        argv = [str(qemu), "-M", "none", "-nodefaults", "-display", "none", "-qmp", "stdio"]
-        argv += ["-plugin", ",".join(word.replace(",", ",,") for word in words)]
-        try:
-            done = subprocess.run(
-                argv,
-                input=_GOODBYE,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_PROBE_TIMEOUT_S,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as problem:
-            return f"{qemu} cannot be asked whether it takes plugins: {problem}"
-    said = done.stderr.strip() or f"exit status {done.returncode}"
-    return f"{qemu} refuses the plugin: {said}" if done.returncode else ""
 
 
 class Watch:

@@ -12,9 +12,8 @@ import pytest
 
 from harness.errors import ProvisionError, StackError
 from harness.link.protocol import OP_PROGRAM, STATUS_ABORT, Reply
-from harness.plugin import tapping
 from harness.plugin.tapping import TapDiffers, Watch, choose_tap
-from harness.stack import BuiltStack, Stack, load_stack
+from harness.stack import BuiltStack, Stack, load_stack, tap_plugin
 from harness.tap import Tap
 from harness.tests.fake_host import FakeHost
 from harness.tests.tap_files import Writer, fid
@@ -43,7 +42,10 @@ def built(tmp_path: Path, stack: Stack) -> BuiltStack:
 
 @pytest.fixture(autouse=True)
 def _built_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tapping, "build_tap", lambda *_, **__: PLUGIN)
+    def build(stack: Stack, **_: object) -> Path | None:
+        return PLUGIN if "tap" in stack.components else None
+
+    monkeypatch.setattr(tap_plugin, "build_tap", build)
 
 
 def without_tap(stack: Stack) -> Stack:
@@ -96,7 +98,7 @@ def test_a_machine_without_a_compiler(
     def lacking(*_: object, **__: object) -> Path:
         raise ProvisionError("[tap]: missing gcc", hint="install it")
 
-    monkeypatch.setattr(tapping, "build_tap", lacking)
+    monkeypatch.setattr(tap_plugin, "build_tap", lacking)
     assert choose_tap(config(), stack, built) == (None, "[tap]: missing gcc")
     with pytest.raises(ProvisionError, match="missing gcc"):
         choose_tap(config(tap=True), stack, built)
