@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qemu.qmp import QMPClient
 
 _POLL_S = 0.02
+_LEAVE_S = 5.0
 
 
 class QmpError(MachineError):
@@ -96,7 +97,7 @@ class QmpChannel:
             if self._client is None or self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
-                    target=self._loop.run_forever, name="qmp", daemon=True
+                    target=_serve, args=(self._loop,), name="qmp", daemon=True
                 )
                 self._thread.start()
                 self._client = asyncio.run_coroutine_threadsafe(
@@ -114,12 +115,22 @@ class QmpChannel:
                 if self._client is not None:
                     future = asyncio.run_coroutine_threadsafe(_leave(self._client), self._loop)
                     with contextlib.suppress(TimeoutError):
-                        future.result(2)
+                        future.result(_LEAVE_S)
                 self._loop.call_soon_threadsafe(self._loop.stop)
-                self._thread.join(2)
-                if not self._thread.is_alive():
-                    self._loop.close()
+                self._thread.join(_LEAVE_S)
             self._line.close()
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop until it is stopped; what is under way then is cancelled, not forgotten."""
+    try:
+        loop.run_forever()
+        rest = asyncio.all_tasks(loop)
+        for task in rest:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+    finally:
+        loop.close()
 
 
 async def _connect(line: socket.socket) -> QMPClient:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from harness.abi import tables
 from harness.errors import HarnessError, MachineError
 from harness.link import Link, MailboxLink, SerialLink
 from harness.machine import Machine, TapPlugin
@@ -24,6 +25,7 @@ from harness.tap import Tap
 from harness.types import GRANULE_BYTES, Pa
 
 _PROBE_GRANULES = 16384
+_PSCI = {value: name for name, value in tables().enum("PsciReturnCode").items()}
 _SHOWN = 20
 
 
@@ -52,7 +54,10 @@ class Running:
         if pe not in self.pes:
             result = self.link.cpu_on(pe)
             if result != 0:
-                raise MachineError(f"PSCI CPU_ON of PE {pe} answered {result}")
+                raise MachineError(
+                    f"PSCI CPU_ON of PE {pe} answered {_PSCI.get(result, result)}\n"
+                    + self.machine.consoles["ns"].describe()
+                )
             self.pes.add(pe)
 
 
@@ -151,24 +156,27 @@ def boot_machine(
 ) -> Running:
     """Launch a machine and wait until the normal world answers; BootFailed if it does not."""
     machine = Machine.launch(built, folder, name=name, tap=tap)
+    trial: Trial | None = None
     try:
         link = _link(link_kind, machine, built)
         link.hello()
+        ledger = Ledger()
+        link.observers.append(lambda _pe, args, results: ledger.observe(args, results))
+        running = Running(
+            machine, link, NormalWorld(link, GranulePool(), ledger), read=machine.ram.read
+        )
+        if machine.tap_file is not None:
+            running.trial = trial = Trial(machine.tap_file, built) if rules else None
+            running.watch = Watch(Tap(machine.tap_file, machine.check), link if tap_check else None)
+        if RMI_1_0 in built.capabilities:
+            # A PE that is off waits in firmware by WFE, for which QEMU takes a core.
+            for pe in range(1, machine.what.machine.cpus):
+                running.switch_on(pe)
     except BaseException:
+        if trial is not None:
+            trial.close()
         machine.stop(soft_s=0)
         raise
-    ledger = Ledger()
-    link.observers.append(lambda _pe, args, results: ledger.observe(args, results))
-    world = NormalWorld(link, GranulePool(), ledger)
-    watch = trial = None
-    if machine.tap_file is not None:
-        trial = Trial(machine.tap_file, built) if rules else None
-        watch = Watch(Tap(machine.tap_file, machine.check), link if tap_check else None)
-    running = Running(machine, link, world, read=machine.ram.read, watch=watch, trial=trial)
-    if RMI_1_0 in built.capabilities:
-        # A PE that is off waits in firmware by WFE, for which QEMU takes a core of this machine.
-        for pe in range(1, machine.what.machine.cpus):
-            running.switch_on(pe)
     return running
 
 

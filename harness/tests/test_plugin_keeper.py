@@ -169,7 +169,7 @@ def test_pe_is_switched_on_once(subject: MachineKeeper) -> None:
 def test_pe_that_does_not_come(subject: MachineKeeper, monkeypatch: pytest.MonkeyPatch) -> None:
     running = subject.acquire()
     monkeypatch.setattr(running.link, "cpu_on", lambda _pe: -2)
-    with pytest.raises(MachineError, match="PSCI CPU_ON of PE 1 answered -2"):
+    with pytest.raises(MachineError, match="PSCI CPU_ON of PE 1 answered INVALID_PARAMETERS\n"):
         running.switch_on(1)
     assert running.pes == {0}
 
@@ -187,7 +187,7 @@ class Launched(FakeMachine):
 
     ram = SimpleNamespace(read=lambda _pa, size_bytes: bytes(size_bytes))
 
-    tap_file = None
+    tap_file: Path | None = None
 
     def launch(self, built: BuiltStack, folder: Path, *, name: str, tap: object) -> Launched:
         self.folder = folder / name
@@ -223,6 +223,33 @@ def test_machine_that_does_not_boot_is_stopped(
     with pytest.raises(BootFailed, match="did not hand over"):
         boot_machine(BUILT, tmp_path, "boot-1", "mailbox")
     assert launched.stopped == 1
+
+
+def test_machine_whose_pes_do_not_come_up_is_stopped_and_its_recording_closed(
+    launched: Launched, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Lame(FakeHost):
+        def cpu_on(self, pe: int, timeout_s: float = 10.0) -> int:
+            return -6
+
+    class Heard(SimpleNamespace):
+        closed = 0
+
+        def close(self) -> None:
+            self.closed += 1
+
+    trial = Heard()
+    launched.tap_file = tmp_path / "calls.tap"
+    monkeypatch.setattr(keeper, "Trial", lambda *_: trial)
+    monkeypatch.setattr(keeper, "Tap", lambda *_: None)
+    monkeypatch.setattr(keeper, "_link", lambda *_: Lame())
+    launched.built = cast(
+        "BuiltStack",
+        SimpleNamespace(capabilities={"rmi-1.0"}, machine=SimpleNamespace(cpus=2)),
+    )
+    with pytest.raises(MachineError, match="CPU_ON of PE 1 answered INTERNAL_FAILURE\nlast lines"):
+        boot_machine(launched.built, tmp_path, "boot-1", "mailbox", rules=True)
+    assert (launched.stopped, trial.closed) == (1, 1)
 
 
 @pytest.mark.parametrize(("kind", "name"), [("serial", "SerialLink"), ("mailbox", "MailboxLink")])

@@ -6,7 +6,7 @@
 #include "pe.h"
 #include "psci.h"
 
-#define START_TIMEOUT_S 2
+#define START_TIMEOUT_S 8
 
 extern char secondary_start[];
 
