@@ -125,12 +125,16 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
     """Run the loop until it is stopped; what is under way then is cancelled, not forgotten."""
     try:
         loop.run_forever()
-        rest = asyncio.all_tasks(loop)
-        for task in rest:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+        loop.run_until_complete(_cancel_others())
     finally:
         loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 async def _connect(line: socket.socket) -> QMPClient:

@@ -30,11 +30,17 @@ class Slow:
             raise
 
 
-def test_what_is_under_way_when_the_channel_closes_is_cancelled(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    client = Slow()
+class Quick(Slow):
+    """A client that leaves at once."""
 
+    async def disconnect(self) -> None:
+        self.ended = "left"
+
+
+@pytest.mark.parametrize(("client", "ended"), [(Quick(), "left"), (Slow(), "cancelled")])
+def test_what_is_under_way_when_the_channel_closes_is_cancelled(
+    monkeypatch: pytest.MonkeyPatch, client: Slow, ended: str
+) -> None:
     async def connect(_line: socket.socket) -> Slow:
         return client
 
@@ -48,4 +54,4 @@ def test_what_is_under_way_when_the_channel_closes_is_cancelled(
     for thread in threading.enumerate():
         if thread.name == "qmp":
             thread.join(5)
-    assert client.ended == "cancelled"
+    assert client.ended == ended
