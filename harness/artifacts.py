@@ -24,6 +24,7 @@ from pathlib import Path
 from harness.errors import HarnessError, results_hint
 
 _LONGEST_NAME = 100
+FAILURE_FILE = "failure.json"
 
 
 class ArtifactError(HarnessError):
@@ -67,7 +68,7 @@ def write_json(path: Path, data: Mapping[str, object]) -> Path:
 
 def write_failure(folder: Path, failure: Mapping[str, object]) -> Path:
     """Write ``failure.json`` into a test's folder and return its path."""
-    return write_json(folder / "failure.json", failure)
+    return write_json(folder / FAILURE_FILE, failure)
 
 
 class RunFolder:

@@ -74,6 +74,9 @@ class Evidence:
 EVIDENCE = pytest.StashKey[Evidence]()
 """Of an item that used another machine than the session's bare-metal one."""
 
+FOLDER = pytest.StashKey[Path]()
+"""Of an item that starts machines of its own: their folder, and that of its report."""
+
 
 def evidence_of(item: pytest.Item) -> Evidence | None:
     """What there is of a test's machine; None if it used none."""

@@ -8,16 +8,20 @@
 ``rec_draft``       all that RMI_REC_CREATE needs in ``realm``
 ``make_rec_draft``  factory of the same for any realm
 ``stack_with``      this run's stack with more ``component.key=value`` settings
+``own_folder``      for machines that a test starts itself; kept if the test fails
 ==================  ==============================================================
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from harness.plugin.fixtures import MakeRealm, give_back
+from harness.plugin.evidence import FOLDER
+from harness.plugin.fixtures import FAILED, MakeRealm, give_back
 from harness.plugin.session import cca_session
 from harness.realm import NormalWorld, Realm, RealmConfig, RealmDraft, RecDraft, Zoo
 from harness.stack import BuiltStack, build_stack, load_stack
@@ -91,3 +95,16 @@ def stack_with(request: pytest.FixtureRequest) -> StackWith:
         return build_stack(load_stack(cca.stack_name, [*kept, *overrides]))
 
     return build
+
+
+@pytest.fixture
+def own_folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder of this test in the run's, for machines that it starts itself.
+
+    It stays if the test fails, and has the report beside their transcripts.
+    """
+    folder = cca_session(request.config).run.test_folder(request.node.nodeid)
+    request.node.stash[FOLDER] = folder
+    yield folder
+    if not request.node.stash.get(FAILED, False):
+        shutil.rmtree(folder)

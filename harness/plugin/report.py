@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
 from harness import rmi
-from harness.artifacts import write_failure
+from harness.artifacts import FAILURE_FILE, write_failure
 from harness.errors import HarnessError, Verdict
-from harness.plugin.evidence import Evidence, evidence_of, forget
+from harness.plugin.evidence import FOLDER, Evidence, evidence_of, forget
 from harness.plugin.recorded import timeline_facts
 from harness.plugin.results import FACTS
 from harness.plugin.session import cca_session
@@ -34,7 +35,7 @@ def pytest_runtest_makereport(
         evidence = evidence_of(item)
         error = _cause(call.excinfo.value if call.excinfo else None)
         setattr(report, FACTS, {"verdict": _verdict(error)})
-        if evidence is not None or isinstance(error, HarnessError):
+        if evidence is not None or FOLDER in item.stash or isinstance(error, HarnessError):
             report.sections.append(("cca", _section(item, report, error, evidence)))
         if call.when == "setup" and _is_of_the_stack(error):
             report.longrepr = str(error)
@@ -85,7 +86,7 @@ def _explain(
     evidence: Evidence | None,
 ) -> str:
     cca = cca_session(item.config)
-    folder = cca.run.test_folder(item.nodeid)
+    folder = _folder(item)
     facts: dict[str, object] = {
         "test": item.nodeid,
         "verdict": _verdict(error),
@@ -107,6 +108,14 @@ def _explain(
     write_failure(folder, facts)
     setattr(report, FACTS, _carried(facts))
     return _text(facts, evidence)
+
+
+def _folder(item: pytest.Item) -> Path:
+    """The folder that the test had for itself, if it has no report yet; else a new one."""
+    own = item.stash.get(FOLDER, None)
+    if own is not None and own.is_dir() and not (own / FAILURE_FILE).exists():
+        return own
+    return cca_session(item.config).run.test_folder(item.nodeid)
 
 
 def _stack_facts(built: BuiltStack) -> dict[str, object]:

@@ -452,3 +452,25 @@ def test_stack_can_be_spoiled_for_one_test(inner: Inner) -> None:
             assert stack.machine.cpus == 2
         """
     ).assert_outcomes(passed=1)
+
+
+OWN_FOLDER = """
+import pytest
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_own(own_folder, wrong):
+    (own_folder / "transcript").write_text("seen")
+    assert not wrong
+
+def test_end(own_folder, request):
+    request.addfinalizer(lambda: 1 / 0)
+    assert not own_folder.exists()
+"""
+
+
+def test_folder_of_a_tests_own_machines_stays_with_the_report_if_it_fails(inner: Inner) -> None:
+    inner.run(OWN_FOLDER).assert_outcomes(passed=1, failed=2, errors=1)
+    [kept] = inner.run_folder.glob("*/transcript")
+    assert (kept.parent / "failure.json").exists()
+    assert [failure["phase"] for failure in inner.failures()] == ["call", "call", "teardown"]
+    assert len(list(inner.run_folder.glob("test_*"))) == 3

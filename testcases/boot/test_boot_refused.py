@@ -65,9 +65,11 @@ def boot_error(stack_with: StackWith, folder: Path, rmm: bytes) -> str:
 
 
 @pytest.mark.parametrize("name", ["MANIFEST_DATA_ERROR", "UNKNOWN"])
-def test_a_refused_boot_names_its_reason(stack_with: StackWith, tmp_path: Path, name: str) -> None:
+def test_a_refused_boot_names_its_reason(
+    stack_with: StackWith, own_folder: Path, name: str
+) -> None:
     """RMM_BOOT_COMPLETE with an error: EL3 says so, the harness decodes the code."""
-    error = boot_error(stack_with, tmp_path, refusing_rmm(CODES[name]))
+    error = boot_error(stack_with, own_folder, refusing_rmm(CODES[name]))
     assert "the RMM refused to boot" in error
     assert f"boot code {CODES[name]}, {name}" in error
 
@@ -108,30 +110,30 @@ SPOILED = [
 
 @pytest.mark.parametrize(("reason", "spoil"), SPOILED)
 def test_the_rmm_refuses_what_el3_may_not_pass(
-    stack: BuiltStack, stack_with: StackWith, tmp_path: Path, reason: str, spoil: list[int]
+    stack: BuiltStack, stack_with: StackWith, own_folder: Path, reason: str, spoil: list[int]
 ) -> None:
     """RMM boot: arguments and boot manifest are checked, the code says what is wrong."""
     rmm = spoiled_rmm(stack.images["rmm"].read_bytes(), *spoil)
-    error = boot_error(stack_with, tmp_path, rmm)
+    error = boot_error(stack_with, own_folder, rmm)
     assert f"RMM init failed: {CODES[reason]} " in error
     assert f"boot code {CODES[reason]}, {reason}" in error
 
 
 def test_an_rmm_that_is_only_displaced_boots(
-    stack: BuiltStack, stack_with: StackWith, tmp_path: Path
+    stack: BuiltStack, stack_with: StackWith, own_folder: Path
 ) -> None:
     """The twin of the spoiled boots: the detour by itself does no harm."""
-    file = tmp_path / "rmm.img"
+    file = own_folder / "rmm.img"
     file.write_bytes(spoiled_rmm(stack.images["rmm"].read_bytes(), a64.NOP))
-    boot(stack_with(f"rmm.image={file}"), tmp_path)
+    boot(stack_with(f"rmm.image={file}"), own_folder)
 
 
-def test_an_rmm_that_hangs_is_a_time_out(stack_with: StackWith, tmp_path: Path) -> None:
+def test_an_rmm_that_hangs_is_a_time_out(stack_with: StackWith, own_folder: Path) -> None:
     """A boot without any answer is told from a refused one."""
-    file = tmp_path / "rmm.img"
+    file = own_folder / "rmm.img"
     file.write_bytes(image(a64.branch(0)))
     built = stack_with(f"rmm.image={file}")
-    with Machine.launch(built, tmp_path) as machine, pytest.raises(BootFailed) as failed:
+    with Machine.launch(built, own_folder) as machine, pytest.raises(BootFailed) as failed:
         MailboxLink(machine, built.elfs["host"]).hello(timeout_s=1)
     assert "within 1 s" in str(failed.value)
     assert "refused to boot" not in str(failed.value)

@@ -41,11 +41,11 @@ def test_ssh_takes_only_the_keys_of_this_run(host: Host) -> None:
 
 
 def test_hosts_of_one_state_draw_different_random_numbers(
-    host: Host, host_stack: BuiltStack, tmp_path: Path
+    host: Host, host_stack: BuiltStack, own_folder: Path
 ) -> None:
     """Each gets a seed of its own."""
     command = "head -c 16 /dev/urandom | base64"
-    other = SnapshotHosts(host_stack, Cache().root / "hosts").start(tmp_path)
+    other = SnapshotHosts(host_stack, Cache().root / "hosts").start(own_folder)
     try:
         assert other.shell.run(command).output != host.shell.run(command).output
     finally:
@@ -53,9 +53,9 @@ def test_hosts_of_one_state_draw_different_random_numbers(
 
 
 @pytest.mark.slow
-def test_a_damaged_state_is_made_again(host_stack: BuiltStack, tmp_path: Path) -> None:
+def test_a_damaged_state_is_made_again(host_stack: BuiltStack, own_folder: Path) -> None:
     """A file that was cut short is not loaded; the next boot leaves a whole one."""
-    store = tmp_path / "hosts"
+    store = own_folder / "hosts"
     notes: list[str] = []
     hosts = SnapshotHosts(host_stack, store, note=notes.append)
     known = Cache().root / "hosts" / hosts.key
@@ -65,7 +65,7 @@ def test_a_damaged_state_is_made_again(host_stack: BuiltStack, tmp_path: Path) -
     subprocess.run(["cp", "-r", "--sparse=always", str(known), str(store)], check=True)
     damaged = store / hosts.key / "state"
     os.truncate(damaged, damaged.stat().st_size // 2)
-    host = hosts.start(tmp_path / "run")
+    host = hosts.start(own_folder / "run")
     try:
         assert (host.origin, notes) == ("snapshot", [])
         assert host.shell.run("echo here").output == "here\n"

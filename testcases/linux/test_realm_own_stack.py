@@ -42,25 +42,25 @@ overlay = ["rearm.image:/usr/bin/cca-rearm:755", "vmm.image:/usr/bin/lkvm:755"]
 
 
 @pytest.fixture
-def own(host_stack: BuiltStack, tmp_path: Path) -> BuiltStack:
+def own(host_stack: BuiltStack, own_folder: Path) -> BuiltStack:
     """The RMM and a VMM from trees with build commands, the kernel as files."""
-    (tmp_path / "rmm").mkdir()
-    (tmp_path / "rmm" / "ready.img").write_bytes(host_stack.images["rmm"].read_bytes())
-    (tmp_path / "kvmtool").mkdir()
-    (tmp_path / "kvmtool" / "source").write_text(LKVM)
+    (own_folder / "rmm").mkdir()
+    (own_folder / "rmm" / "ready.img").write_bytes(host_stack.images["rmm"].read_bytes())
+    (own_folder / "kvmtool").mkdir()
+    (own_folder / "kvmtool" / "source").write_text(LKVM)
     kernel = host_stack.images["kernel"]
-    (tmp_path / "Image").symlink_to(kernel)
-    (tmp_path / "modules.tar").symlink_to(kernel.parent / "modules")
-    file = tmp_path / "mine.toml"
+    (own_folder / "Image").symlink_to(kernel)
+    (own_folder / "modules.tar").symlink_to(kernel.parent / "modules")
+    file = own_folder / "mine.toml"
     file.write_text(STACK)
     return build_stack(load_stack(str(file)))
 
 
-def test_realm_host_of_ones_own_parts_boots(own: BuiltStack, tmp_path: Path) -> None:
+def test_realm_host_of_ones_own_parts_boots(own: BuiltStack, own_folder: Path) -> None:
     """Each part is used: the local RMM, the prebuilt kernel, the VMM in the root file system."""
     assert own.versions["rmm"].startswith("local ")
     assert own.versions["kernel"].startswith("prebuilt ")
-    with Host.boot(own, tmp_path / "run") as host:
+    with Host.boot(own, own_folder / "run") as host:
         abilities = ask_host(host.shell, build_kvm_probe())
     found = abilities.programs["lkvm"]
     assert (found.path, found.version) == ("/usr/bin/lkvm", "kvmtool 3.18")
