@@ -91,7 +91,7 @@ def _run(folder: Path, *words: str, must_pass: bool = True) -> None:
     with tempfile.TemporaryDirectory(prefix="cca-record-runs-") as runs:
         command = [sys.executable, "-m", "pytest", "-q", "-n0", f"--recordings={folder}"]
         done = subprocess.run([*command, f"--runs={runs}", *words], cwd=CHECKOUT, check=False)
-    if (must_pass and done.returncode) or not folder.is_dir():
+    if (must_pass and done.returncode) or not any(folder.glob("*")):
         raise HarnessError(f"{' '.join(words)}: status {done.returncode}, see above")
 
 

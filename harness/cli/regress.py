@@ -20,7 +20,7 @@ from harness.stack import Stack
 CHECKOUT = Path(__file__).resolve().parents[2]
 _OWN_WORKERS = ("-n", "--numprocesses", "--pdb", "--trace", "--collect-only", "--co", "no:xdist")
 _INPUTS = ("--stack", "--set", "--linux-stack", "--lab")
-_OUTPUTS = ("--runs", "--junitxml", "--junit-xml")
+_OUTPUTS = ("--runs", "--recordings", "--junitxml", "--junit-xml")
 _VALUE_OPTIONS = (*_INPUTS, *_OUTPUTS, "--link")
 
 

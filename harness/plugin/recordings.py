@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +28,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help="boot a machine for each test, and keep its recording as DIR/TEST.tap.gz",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder, once and before any test needs it."""
+    folder: Path | None = config.getoption("cca_recordings")
+    if folder is None or hasattr(config, "workerinput"):
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise pytest.UsageError(f"--recordings {folder}: {problem.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise pytest.UsageError(f"--recordings {folder}: {os.strerror(errno.EACCES)}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -55,7 +70,6 @@ def _keep(item: pytest.Item) -> None:
     tap = item.stash[RUNNING].machine.tap_file if RUNNING in item.stash else None
     if folder is None or tap is None:
         return
-    folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{item.name.removeprefix('test_')}.tap.gz"
     with tap.open("rb") as plain, gzip.GzipFile(target, "wb", mtime=0) as packed:
         shutil.copyfileobj(plain, packed)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def add_tap_options(group: pytest.OptionGroup) -> None:
     group.addoption(
         "--tap-limit",
         dest="cca_tap_limit",
-        type=int,
+        type=_limit_mib,
         default=DEFAULT_LIMIT_MIB,
         metavar="MIB",
         help="most that one machine's recording may have (default: %(default)s; 0: no limit)",
@@ -55,6 +56,13 @@ def add_tap_options(group: pytest.OptionGroup) -> None:
         default=True,
         help="do not judge what the tap saw by the model and the rules",
     )
+
+
+def _limit_mib(text: str) -> int:
+    """Option type: a number from 0 on."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
+    return int(text)
 
 
 def choose_tap(

@@ -120,8 +120,9 @@ def test_workers_are_not_added_twice(own: str) -> None:
 
 def test_values_are_joined_to_our_options() -> None:
     words = ["--runs", "out", "--set", "a.b=c", "--set=d.e=f", "--link", "serial", "-k", "x"]
-    assert regress.join_values([*words, "--stack"]) == [
-        "--runs=out", "--set=a.b=c", "--set=d.e=f", "--link=serial", "-k", "x", "--stack",
+    assert regress.join_values([*words, "--recordings", "all", "--stack"]) == [
+        "--runs=out", "--set=a.b=c", "--set=d.e=f", "--link=serial", "-k", "x",
+        "--recordings=all", "--stack",
     ]  # fmt: skip
 
 
@@ -131,12 +132,13 @@ def test_files_follow_the_caller_s_folder(tmp_path: Path, monkeypatch: pytest.Mo
         (tmp_path / name).write_text("")
     words = ["--stack=my.toml", "--set=rmm.image=my.img", "--set=machine.cpus=4", "-k", "my.img"]
     words += ["--runs=out", "--junitxml=a.xml", "-x", "test_a.py::test_b[c::d]", "-k", "rec"]
-    words += ["test_a.py", "testcases/rec"]
+    words += ["test_a.py", "testcases/rec", "--recordings=all"]
     here = str(tmp_path)
     assert regress.absolute_files(words) == [
         f"--stack={here}/my.toml", f"--set=rmm.image={here}/my.img", "--set=machine.cpus=4",
         "-k", "my.img", f"--runs={here}/out", f"--junitxml={here}/a.xml",
         "-x", f"{here}/test_a.py::test_b[c::d]", "-k", "rec", f"{here}/test_a.py", "testcases/rec",
+        f"--recordings={here}/all",
     ]  # fmt: skip
     monkeypatch.chdir(regress.CHECKOUT)
     assert regress.absolute_files(words) == words

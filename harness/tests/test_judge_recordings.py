@@ -42,6 +42,8 @@ def item(keeper: Keeper, folder: Path | None, *broken: str, ran: bool = True) ->
     if ran:
         machine = SimpleNamespace(tap_file=keeper.tap)
         stash[RUNNING] = cast("Running", SimpleNamespace(machine=machine))
+    if folder is not None:
+        folder.mkdir()
     options = {"cca_recordings": folder}
     config = SimpleNamespace(getoption=options.__getitem__, stash=pytest.Stash())
     config.stash[SESSION] = SimpleNamespace(keeper=keeper)
@@ -90,4 +92,31 @@ def test_without_the_option_machines_go_on(keeper: Keeper, tmp_path: Path) -> No
 def test_a_test_without_a_machine_leaves_nothing(keeper: Keeper, tmp_path: Path) -> None:
     run(item(keeper, tmp_path / "kept", "leaks", ran=False))
     assert keeper.retired == 0
+    assert not list((tmp_path / "kept").iterdir())
+
+
+def configure(folder: Path, **more: object) -> None:
+    config = SimpleNamespace(getoption={"cca_recordings": folder}.__getitem__, **more)
+    recordings.pytest_configure(cast("pytest.Config", config))
+
+
+def test_the_folder_is_made_before_any_test(tmp_path: Path) -> None:
+    configure(tmp_path / "a" / "kept")
+    configure(tmp_path / "a" / "kept")
+    assert (tmp_path / "a" / "kept").is_dir()
+
+
+def test_a_worker_leaves_the_folder_to_the_others(tmp_path: Path) -> None:
+    configure(tmp_path / "kept", workerinput={})
     assert not (tmp_path / "kept").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(pytest.UsageError, match=r"^--recordings .*/file/x: Not a directory$"):
+        configure(tmp_path / "file" / "x")
+
+
+def test_a_folder_that_cannot_be_written_is_refused_at_once() -> None:
+    with pytest.raises(pytest.UsageError, match="^--recordings /proc/1: Permission denied$"):
+        configure(Path("/proc/1"))

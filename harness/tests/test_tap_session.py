@@ -12,7 +12,7 @@ import pytest
 
 from harness.errors import ProvisionError, StackError
 from harness.link.protocol import OP_PROGRAM, STATUS_ABORT, Reply
-from harness.plugin.tapping import TapDiffers, Watch, choose_tap
+from harness.plugin.tapping import TapDiffers, Watch, add_tap_options, choose_tap
 from harness.stack import BuiltStack, Stack, load_stack, tap_plugin
 from harness.tap import Tap
 from harness.tests.fake_host import FakeHost
@@ -58,6 +58,15 @@ def test_it_is_on_where_it_can_be(stack: Stack, built: BuiltStack) -> None:
     assert chosen is not None
     assert (chosen.plugin, chosen.stack_hash, chosen.limit_bytes) == (PLUGIN, "abc", 1 << 20)
     assert why == ""
+
+
+@pytest.mark.parametrize("limit", ["-5", "all", "1.5"])
+def test_a_limit_is_a_number_from_0_on(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parser = pytest.Parser(_ispytest=True)
+    add_tap_options(parser.getgroup("cca"))
+    assert parser.parse(["--tap-limit", "0"]).cca_tap_limit == 0
+    with pytest.raises(pytest.UsageError, match=f"--tap-limit: {limit} is not a number from 0 on"):
+        parser.parse([f"--tap-limit={limit}"])
 
 
 def test_it_is_off_on_demand(stack: Stack, built: BuiltStack) -> None:
