@@ -67,7 +67,7 @@ static uint64_t rec_create_status(const struct rd *rd, const struct rmi_rec_para
 {
 	uint64_t index;
 
-	if (rd->rec_count >= 1UL << FEATURE_MAX_RECS_ORDER) /* rec_limit */
+	if (rd->rec_index >= 1UL << FEATURE_MAX_RECS_ORDER) /* rec_limit */
 		return RMI_ERROR_REALM;
 	if (rd->state != REALM_NEW) /* realm_state */
 		return RMI_ERROR_REALM;

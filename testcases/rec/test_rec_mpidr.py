@@ -98,3 +98,15 @@ def test_one_rec_more_than_offered_is_refused(
     for _ in range(most_recs(ns)):
         realm.add_rec(runnable=False)
     assert make_rec_draft(realm).create() == Fails("rec_limit")
+
+
+def test_a_destroyed_rec_makes_no_room_for_another(
+    ns: NormalWorld, make_rec_draft: MakeRecDraft, realm: Realm
+) -> None:
+    """RMI_REC_CREATE, rec_limit: the counter of RECs only grows."""
+    most = most_recs(ns)
+    for _ in range(most):
+        realm.add_rec(runnable=False)
+    realm.recs.pop(1).destroy()
+    draft = make_rec_draft(realm)
+    assert draft.create(mpidr=mpidr_of_index(most)) == Fails("rec_limit")

@@ -45,13 +45,23 @@ def _rec_with(**changes: Value) -> Build:
 
 
 def _rec_limit(scene: Scene) -> Call:
+    return rec_create_in(scene, _with_all_recs(scene)[0])
+
+
+def _rec_limit_destroyed(scene: Scene) -> Call:
+    """One of them is gone: the counter only grows."""
+    rd, last = _with_all_recs(scene)
+    scene.do("RMI_REC_DESTROY", last)
+    return rec_create_in(scene, rd)
+
+
+def _with_all_recs(scene: Scene) -> tuple[int, int]:
+    """RD of a realm with as many RECs as it may have, and the last one."""
     most = scene.kit.platform.max_recs
     if most > _MANY_RECS:
         raise Unavailable(f"{most} RECs are too many to create")
     rd = scene.realm()
-    for _ in range(most):
-        scene.rec(rd)
-    return rec_create_in(scene, rd)
+    return rd, [scene.rec(rd) for _ in range(most)][-1]
 
 
 def _with_aux(scene: Scene, change: NewValue) -> Call:
@@ -82,6 +92,7 @@ def _rec_create_cases() -> Iterator[Case]:
     yield Case(name, "mpidr_index", _rec_with(mpidr=mpidr_of(1)), "skipped")
     yield Case(name, "mpidr_index", _rec_with(mpidr=1 << 4), "reserved")
     yield Case(name, "rec_limit", _rec_limit)
+    yield Case(name, "rec_limit", _rec_limit_destroyed, "destroyed")
     yield Case(name, "aux_align", _aux(lambda scene, _made: scene.delegated() + 8))
     yield Case(name, "aux_alias", _aux(lambda _scene, made: made.args[0]), "rec")
     yield Case(name, "aux_alias", _same_aux_twice, "twice")
