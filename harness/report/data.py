@@ -25,8 +25,14 @@ COUNTS: tuple[Group, ...] = ("new", "known")
 """Groups that make a night fail."""
 
 TREND_NIGHTS = 30
+FIGURE_NIGHTS = 120
 _PAST_SHOWN = 14
 _OTHER_KINDS: tuple[Group, ...] = ("flake", "host overload", "lab fault")
+_SILENT_OUTCOMES = ("not run", "skipped")
+_SILENT_KINDS = ("host overload", "lab fault")
+
+Past = tuple[str, str, str]
+"""Night, outcome and kind of a test."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Failure:
     since: str
     """The night in which it began to fail like this."""
     nights: int
-    """Nights in a row, this one included."""
+    """Nights in a row, this one included, without those that say nothing of the test."""
     past: tuple[str, ...] = ()
 
 
@@ -106,7 +112,7 @@ def gather(history: History, folder: Path, night: str, coverage_page: str = "") 
         failures=_failures(history, night, results),
         fixed=_fixed(history, row, results),
         trend=_trend(history, row),
-        series=_series(history, night),
+        series=_series(history, row),
         coverage_page=coverage_page,
         complaints=_complaints(row),
     )
@@ -127,42 +133,63 @@ def _failures(history: History, night: str, results: Sequence[ResultRow]) -> lis
     return sorted(found, key=lambda f: (GROUPS.index(f.group), f.nights, f.result.test))
 
 
-def _failure(result: ResultRow, night: str, past: Sequence[tuple[str, str, str]]) -> Failure:
-    """``past`` is (night, outcome, kind), the newest first."""
-    ran = [one for one in past if one[1] != "not run"]
-    steady = result.kind not in _OTHER_KINDS
+def _failure(result: ResultRow, night: str, past: Sequence[Past]) -> Failure:
+    """``past`` has the newest first."""
+    like = _likeness(result.kind)
     since, nights = night, 1
-    for earlier, outcome, kind in ran:
-        if outcome != "failed" or (kind not in _OTHER_KINDS) != steady:
+    for earlier, outcome, kind in past:
+        if outcome == "failed" and _likeness(kind) == like:
+            since, nights = earlier, nights + 1
+        elif _tells(outcome, kind):
             break
-        since, nights = earlier, nights + 1
     if result.quarantine:
         group: Group = "quarantined"
     elif result.kind in _OTHER_KINDS:
         group = next(name for name in _OTHER_KINDS if name == result.kind)
     else:
         group = "known" if nights > 1 else "new"
-    shown = tuple(kind or outcome for _, outcome, kind in ran[:_PAST_SHOWN])
-    return Failure(result, group, since, nights, shown[::-1])
+    ran = [kind or outcome for _, outcome, kind in past if outcome != "not run"]
+    return Failure(result, group, since, nights, tuple(ran[:_PAST_SHOWN][::-1]))
+
+
+def _tells(outcome: str, kind: str) -> bool:
+    """A test that was not run, or that the lab or a busy host ended, may be as it was before."""
+    return outcome not in _SILENT_OUTCOMES and kind not in _SILENT_KINDS
+
+
+def _likeness(kind: str) -> str:
+    """What failures of one sort share; those that stay are all of the sort ``""``."""
+    return kind if kind in _OTHER_KINDS else ""
 
 
 def _fixed(history: History, night: NightRow, results: Sequence[ResultRow]) -> list[ResultRow]:
-    """What passes tonight and failed for good in the night before that ran its cell."""
+    """What passes tonight and failed for good in the last night that says anything of it."""
     passed = {(r.cell, r.test): r for r in results if r.outcome == "passed"}
-    earlier = [n for n in history.nights(TREND_NIGHTS) if n.started_s < night.started_s]
-    seen: set[str] = set()
+    failed: dict[str, set[str]] = {}
+    for earlier in _nights_until(history, night)[1 : TREND_NIGHTS + 1]:
+        for cell, test in history.failed(earlier.id) & passed.keys():
+            failed.setdefault(cell, set()).add(test)
     found = []
-    for past in earlier:
-        ran = set(history.counts(past.id)) - seen
-        seen |= ran
-        found += [passed[key] for key in history.failed(past.id) if key[0] in ran and key in passed]
+    for cell, tests in failed.items():
+        outcomes = history.outcomes(cell, sorted(tests), night.id)
+        found += [passed[cell, test] for test, past in outcomes.items() if _had_failed(past)]
     return sorted(found, key=lambda result: (result.cell, result.test))
 
 
+def _had_failed(past: Sequence[Past]) -> bool:
+    told = ((outcome, kind) for _, outcome, kind in past if _tells(outcome, kind))
+    outcome, kind = next(told, ("", ""))
+    return outcome == "failed" and not _likeness(kind)
+
+
+def _nights_until(history: History, night: NightRow) -> list[NightRow]:
+    """A night and those before it, the newest first."""
+    return [one for one in history.nights(10_000) if one.started_s <= night.started_s]
+
+
 def _trend(history: History, night: NightRow) -> list[Point]:
-    nights = [n for n in history.nights(10_000) if n.started_s <= night.started_s]
     points = []
-    for one in nights[:TREND_NIGHTS][::-1]:
+    for one in _nights_until(history, night)[:TREND_NIGHTS][::-1]:
         cells = history.counts(one.id)
         total: dict[str, int] = {}
         for counts in cells.values():
@@ -172,11 +199,14 @@ def _trend(history: History, night: NightRow) -> list[Point]:
     return points
 
 
-def _series(history: History, night: str) -> list[Series]:
+def _series(history: History, night: NightRow) -> list[Series]:
+    """Figures of the last nights: a curve of more cannot be read, and takes long to look at."""
+    recent = {one.id for one in _nights_until(history, night)[:FIGURE_NIGHTS]}
     grouped: dict[tuple[str, str, str], list[tuple[str, float]]] = {}
-    for row in history.bench(night):
-        key = (row.stack, row.name, row.unit)
-        grouped.setdefault(key, []).append((row.night, row.median))
+    for row in history.bench(night.id):
+        if row.night in recent:
+            key = (row.stack, row.name, row.unit)
+            grouped.setdefault(key, []).append((row.night, row.median))
     found = []
     for (stack, name, unit), points in grouped.items():
         nights, medians = zip(*points, strict=True)

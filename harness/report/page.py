@@ -27,7 +27,10 @@ MOST_TEXT_BYTES = 4_000_000
 """All texts of failures together; with very many failures each is shortened."""
 
 _TITLES: dict[Group, tuple[str, str]] = {
-    "new": ("New failures", "They passed, or were not there, when their cell ran before."),
+    "new": (
+        "New failures",
+        "They passed, or were not there, the last time that they ran undisturbed.",
+    ),
     "known": ("Known failures", "They failed in the nights before as well."),
     "flake": ("Flakes", "They failed, then passed alone on a fresh machine with the same seed."),
     "host overload": ("Host overload", "A deadline was missed while the host was busy."),
@@ -174,7 +177,8 @@ def first_line(text: str) -> str:
 def _fixed(data: ReportData) -> Iterator[str]:
     if data.fixed:
         yield f'<section id="fixed"><h2>Mended <small>{len(data.fixed)}</small></h2>'
-        yield "<p class=quiet>They failed the night before and pass now.</p><ul>"
+        yield "<p class=quiet>They failed the last time that they ran undisturbed, "
+        yield "and pass now.</p><ul>"
         for result in data.fixed[:200]:
             yield f"<li><code>{escape(result.test)}</code> "
             yield f'<span class="tag">{escape(result.cell)}</span>'
