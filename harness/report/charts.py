@@ -108,6 +108,7 @@ def curve(series: Series) -> str:
     low, high = min(values), max(values)
     span = (high - low) or abs(high) or 1.0
     step = (_CURVE_WIDTH - 8) / max(1, len(values) - 1)
+    dot = max(1.0, min(2.5, step / 2))  # those of many nights do not cover the line
 
     def x(index: int) -> float:
         return 4 + step * index
@@ -122,7 +123,7 @@ def curve(series: Series) -> str:
         for c in series.changes
     )
     dots = "".join(
-        f'<circle cx="{x(n):.1f}" cy="{y(v):.1f}" r="2.5"><title>{escape(night)}: {v:g}</title>'
+        f'<circle cx="{x(n):.1f}" cy="{y(v):.1f}" r="{dot:.1f}"><title>{escape(night)}: {v:g}</title>'
         "</circle>"
         for n, (v, night) in enumerate(zip(values, series.nights, strict=True))
     )

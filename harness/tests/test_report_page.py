@@ -12,7 +12,6 @@ import pytest
 
 from harness.nightly.history import History
 from harness.report import junit, kcidb, lines, page
-from harness.report.changes import Change, find_changes
 from harness.report.data import GROUPS, ReportData, gather
 from harness.report.write import summarise
 from harness.tests.night_story import CELLS, make_history, night_name
@@ -63,22 +62,6 @@ def test_figures_have_their_change_of_level(data: ReportData) -> None:
     assert calls.changes == ()
     text = page.render(data)
     assert f"worse by {boot.changes[0].percent:.0f} % since {night_name(4)}" in text
-
-
-@pytest.mark.parametrize(
-    ("values", "changes"),
-    [
-        ([], []),
-        ([1.0, 2.0], []),
-        ([1.0] * 10, []),
-        ([1, 1, 1, 9, 1, 1, 1, 1], []),
-        ([1.0, 1.0, 1.0, 2.0, 2.0, 2.0], [Change(3, 1.0, 2.0)]),
-        ([1, 1, 1, 1, 2, 2, 2, 2, 4, 4, 4, 4], [Change(4, 1, 2), Change(8, 2, 4)]),
-        ([1.0, 1.02, 0.98, 1.03, 1.01, 1.04, 1.02], []),
-    ],
-)
-def test_change_is_a_level_that_stays(values: list[float], changes: list[Change]) -> None:
-    assert find_changes(values) == changes
 
 
 def test_page_escapes_what_a_console_showed(data: ReportData) -> None:
