@@ -5,11 +5,17 @@
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 venv=${CCA_VENV:-$checkout/.venv}
-cache=${CCA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cca-harness}
 unset PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 say() { echo "cca: $*" >&2; }
 die() { echo "cca: error: $1" >&2; [ -z "${2:-}" ] || echo "hint: $2" >&2; exit 2; }
+
+# Services and containers may start us without HOME.
+[ -n "${HOME:-}" ] || HOME=$(getent passwd "$(id -u)" | cut -d: -f6)
+[ -n "$HOME${CCA_CACHE:-}" ] ||
+    die "HOME is not set, and this user has no home folder" "set HOME or CCA_CACHE"
+export HOME
+cache=${CCA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cca-harness}
 
 # Prints what the environment was made from; a difference means to make it anew.
 fingerprint() { echo "$checkout"; cat "$checkout/pyproject.toml"; }
@@ -60,6 +66,9 @@ make_environment() {
     # It is emptied below: never a folder that is something else.
     [ ! -e "$venv" ] || [ -f "$venv/pyvenv.cfg" ] || rmdir "$venv" 2>/dev/null ||
         die "$venv is not a Python environment" "set CCA_VENV to one, or to a folder to be made"
+    [ -z "${CCA_PYTHON:-}" ] || usable "$CCA_PYTHON" ||
+        die "CCA_PYTHON: $CCA_PYTHON is no Python 3.11 or newer that can make environments" \
+            "set it to one, or to nothing: then one is looked for"
     python=$(find_python) || { install_python; python=$(find_python); } ||
         die "no Python 3.11 or newer that can make environments" "set CCA_PYTHON to one"
     say "making the Python environment $venv ($("$python" --version 2>&1)) …"

@@ -16,6 +16,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -30,6 +31,7 @@ from harness.stack.hashing import FileHasher
 MANIFEST = "manifest.json"
 UNUSED_DAYS = 30
 _DAY_S = 86_400
+_NOT_IN_MAKE = re.compile(r"""[\s:;#$%&|<>()*?'"`\\]""")
 Fill = Callable[[Path], Mapping[str, str]]
 """Fills an empty folder and returns its outputs: name to file, relative to the folder."""
 
@@ -44,18 +46,37 @@ class Entry:
 
 
 def default_root() -> Path:
-    """Return $CCA_CACHE, or cca-harness in the user's cache folder."""
-    if own := os.environ.get("CCA_CACHE"):
-        return Path(own).expanduser().absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    """Return $CCA_CACHE, or cca-harness in the user's cache folder. Raises StackError."""
+    try:
+        if own := os.environ.get("CCA_CACHE"):
+            return Path(own).expanduser().absolute()
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    except RuntimeError as error:
+        raise StackError(
+            f"no folder for the cache: {error}", hint="set HOME or CCA_CACHE"
+        ) from None
     return Path(base) / "cca-harness"
 
 
+def require_buildable(root: Path) -> None:
+    """Raise StackError for a folder in whose names make or a shell sees more than names."""
+    if found := _NOT_IN_MAKE.search(str(root)):
+        raise StackError(
+            f"cache {root} cannot be used: make cannot build where a folder's name has "
+            f"{found[0]!r}",
+            hint="set CCA_CACHE to another folder, such as /var/tmp/cca-cache",
+        )
+
+
 class Cache:
-    """Finished builds by key; safe for any number of processes at once."""
+    """Finished builds by key; safe for any number of processes at once.
+
+    Raises StackError for a folder in which nothing could be built.
+    """
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or default_root()
+        require_buildable(self.root)
         self.hasher = FileHasher(self.root / "memo")
 
     def find(self, key: str) -> Entry | None:

@@ -118,5 +118,5 @@ def test_a_folder_that_cannot_be_made_is_refused_at_once(tmp_path: Path) -> None
 
 
 def test_a_folder_that_cannot_be_written_is_refused_at_once() -> None:
-    with pytest.raises(pytest.UsageError, match="^--recordings /proc/1: Permission denied$"):
+    with pytest.raises(pytest.UsageError, match=r"^--recordings /proc/1: Permission denied$"):
         configure(Path("/proc/1"))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import subprocess
 from pathlib import Path
 
@@ -31,11 +32,15 @@ def test_scripts_are_executable() -> None:
         assert os.access(CHECKOUT / name, os.X_OK), name
 
 
+def ready(folder: Path) -> str:
+    """Make an environment that bootstrap.sh leaves alone; its path."""
+    program(folder / "bin" / "python", "echo not called; exit 9")
+    (folder / ".cca-stamp").write_text(f"{CHECKOUT}\n{(CHECKOUT / 'pyproject.toml').read_text()}")
+    return str(folder)
+
+
 def test_ready_environment_is_left_alone(tmp_path: Path) -> None:
-    program(tmp_path / "bin" / "python", "echo not called; exit 9")
-    stamp = f"{CHECKOUT}\n{(CHECKOUT / 'pyproject.toml').read_text()}"
-    (tmp_path / ".cca-stamp").write_text(stamp)
-    done = run(f'. {BOOTSTRAP}; echo "$venv"', CCA_VENV=str(tmp_path))
+    done = run(f'. {BOOTSTRAP}; echo "$venv"', CCA_VENV=ready(tmp_path))
     assert (done.stdout, done.stderr) == (f"{tmp_path}\n", "")
 
 
@@ -64,6 +69,37 @@ def test_no_python_and_no_installation(tmp_path: Path) -> None:
         "cca: error: Python 3.11 or newer with venv is missing,"
         " and CCA_NO_INSTALL forbids to install it"
     )
+
+
+def test_home_is_that_of_the_user_where_it_is_not_set(tmp_path: Path) -> None:
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    done = run(f'unset HOME; . {BOOTSTRAP}; echo "$HOME $cache"', CCA_VENV=ready(tmp_path))
+    assert (done.stdout, done.stderr) == (f"{home} {home}/.cache/cca-harness\n", "")
+
+
+def test_user_without_a_home(tmp_path: Path) -> None:
+    script = f'getent() {{ return 2; }}; unset HOME; . {BOOTSTRAP}; echo "$cache"'
+    done = run(script, CCA_VENV=ready(tmp_path / "venv"))
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        """cca: error: HOME is not set, and this user has no home folder
+hint: set HOME or CCA_CACHE
+""",
+    )
+    done = run(script, CCA_VENV=ready(tmp_path / "venv"), CCA_CACHE="/a/cache")
+    assert (done.stdout, done.stderr) == ("/a/cache\n", "")
+
+
+def test_a_python_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    done = run(f". {BOOTSTRAP}", CCA_VENV=str(tmp_path / "venv"), CCA_PYTHON="/no/python")
+    assert (done.returncode, done.stderr) == (
+        2,
+        """cca: error: CCA_PYTHON: /no/python is no Python 3.11 or newer that can make environments
+hint: set it to one, or to nothing: then one is looked for
+""",
+    )
+    assert not (tmp_path / "venv").exists()
 
 
 def test_folder_that_is_no_environment_is_left_alone(tmp_path: Path) -> None:

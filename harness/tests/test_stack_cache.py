@@ -186,3 +186,24 @@ def test_tree_signature_sees_content_names_and_not_git(tmp_path: Path) -> None:
     second = tree_signature(tmp_path)
     (tmp_path / "b").write_text("")
     assert len({first, second, tree_signature(tmp_path)}) == 3
+
+
+@pytest.mark.parametrize("name", ["my cache", "a:b", "a$b", "it's", "a\tb", "a#b"])
+def test_folder_that_make_cannot_work_in_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StackError, match="make cannot build where a folder's name has") as caught:
+        Cache(tmp_path / name)
+    assert caught.value.message.startswith(f"cache {tmp_path / name} cannot be used: ")
+    assert caught.value.hint == "set CCA_CACHE to another folder, such as /var/tmp/cca-cache"
+
+
+def test_folder_with_unusual_letters_is_a_cache(tmp_path: Path) -> None:
+    assert Cache(tmp_path / "Größe-1.0_a+b,c=d@e~").obtain("k", write_out).key == "k"
+
+
+def test_no_home_and_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("CCA_CACHE", "~nobody-of-this-name/cache")
+    with pytest.raises(
+        StackError, match=r"^no folder for the cache: .*\nhint: set HOME or CCA_CACHE$"
+    ):
+        default_root()
