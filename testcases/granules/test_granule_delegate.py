@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
+from harness.link import MailboxLink
+from harness.machine import Machine
+from harness.plugin.prepared import StackWith
 from harness.realm import NormalWorld, Zoo
 from harness.realm.pool import granules
 from harness.realm.zoo import IN_USE, SPECIAL, kinds_but, refusal
 from harness.rmi import Fails, Rmi, Succeeds
+from harness.types import Pa
 
 pytestmark = [pytest.mark.rmi, pytest.mark.requires("granules")]
 
@@ -72,6 +77,22 @@ def test_undelegate_takes_nothing_but_dram(rmi: Rmi, kind: str) -> None:
 def test_delegate_refuses_memory_of_the_rmm_itself(rmi: Rmi) -> None:
     """RMI_GRANULE_DELEGATE, gran_gpt: DRAM whose GPT entry is Realm already (GDEL-09)."""
     assert rmi.granule_delegate(SPECIAL["rmm"]) == Fails("gran_gpt")
+
+
+@pytest.mark.requires("realms", "mailbox")
+def test_delegate_refuses_dram_that_the_machine_lacks(
+    stack_with: StackWith, own_folder: Path
+) -> None:
+    """EL3 tells of 3 GiB, the machine has 2: RMI_ERROR_INPUT, and the RMM goes on."""
+    built = stack_with("machine.memory=2G")
+    there, absent = Pa(0x9000_0000), Pa(0xF000_0000)
+    with Machine.launch(built, own_folder) as machine:
+        link = MailboxLink(machine, built.elfs["host"])
+        link.hello()
+        assert not link.peek(absent).ok
+        assert Rmi(link).granule_delegate(absent) == Fails("gran_bound")
+        assert Rmi(link).granule_delegate(there) == Succeeds()
+        assert Rmi(link).granule_undelegate(there) == Succeeds()
 
 
 @pytest.mark.requires("rmi-1.0")
