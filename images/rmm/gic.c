@@ -19,7 +19,6 @@
 #define LR_VINTID 0xFFFFFFFFUL
 
 #define VTR_LISTREGS(vtr) ((unsigned int)((vtr) & 0x1F) + 1)
-#define VTR_IDBITS(vtr) (((vtr) >> 23) & 7)
 #define VTR_PREBITS(vtr) ((unsigned int)(((vtr) >> 26) & 7) + 1)
 #define VTR_PRIBITS(vtr) ((unsigned int)(((vtr) >> 29) & 7) + 1)
 #define CTLR_EXTRANGE (1UL << 19)
@@ -96,8 +95,7 @@ static bool intid_ok(uint64_t intid)
 	if (intid < INTID_SPI_END)
 		return true;
 	if (intid >= INTID_LPI)
-		return VTR_IDBITS(read_sysreg(ich_vtr_el2)) == 0 ? intid < 1UL << 16
-								 : intid < 1UL << 24;
+		return true; /* also what the CPU interface has no bits for */
 	if ((intid >= INTID_EPPI && intid < INTID_EPPI_END) ||
 	    (intid >= INTID_ESPI && intid < INTID_ESPI_END))
 		return (read_sysreg(icc_ctlr_el1) & CTLR_EXTRANGE) != 0;

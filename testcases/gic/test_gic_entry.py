@@ -35,6 +35,8 @@ ALLOWED = {
     "first-intid": list_register(0),
     "last-spi": list_register(1019),
     "first-lpi": list_register(8192),
+    "lpi-of-25-bits": list_register(1 << 24),
+    "last-lpi": list_register(0xFFFF_FFFF),
     "inactive-with-hw": list_register(40, LrState.INVALID) | HW,
     "inactive-with-bad-intid": list_register(1023, LrState.INVALID),
 }
