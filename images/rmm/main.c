@@ -14,6 +14,27 @@
 
 #define HCR_RW (1UL << 31)
 
+#define ID_FIELD(reg, lo) ((read_sysreg(reg) >> (lo)) & 0xF)
+#define MMFR0_FGT 56
+#define MMFR1_HCX 40
+#define PFR0_AMU 44
+#define FGT2 2
+
+/* By encoding: the architecture that the assembler is told lacks the names. */
+#define clear_sysreg(name) write_sysreg(name, 0)
+#define HCRX_EL2 S3_4_C1_C2_2
+#define HFGRTR_EL2 S3_4_C1_C1_4
+#define HFGWTR_EL2 S3_4_C1_C1_5
+#define HFGITR_EL2 S3_4_C1_C1_6
+#define HDFGRTR_EL2 S3_4_C3_C1_4
+#define HDFGWTR_EL2 S3_4_C3_C1_5
+#define HAFGRTR_EL2 S3_4_C3_C1_6
+#define HFGRTR2_EL2 S3_4_C3_C1_2
+#define HFGWTR2_EL2 S3_4_C3_C1_3
+#define HFGITR2_EL2 S3_4_C3_C1_7
+#define HDFGRTR2_EL2 S3_4_C3_C1_0
+#define HDFGWTR2_EL2 S3_4_C3_C1_1
+
 struct pe pe_table[RMM_MAX_PES];
 
 static int first_boot_code = RMM_BOOT_CODE_UNKNOWN;
@@ -22,11 +43,37 @@ int boot_first(uint64_t index, uint64_t version, uint64_t pe_count, uint64_t sha
 int boot_next(void);
 void pe_setup(void);
 
+/* world.c says what zero hides from Realms; nothing changes these later. */
+static void fine_grained_controls_clear(void)
+{
+	uint64_t fgt = ID_FIELD(id_aa64mmfr0_el1, MMFR0_FGT);
+
+	if (ID_FIELD(id_aa64mmfr1_el1, MMFR1_HCX) != 0)
+		clear_sysreg(HCRX_EL2);
+	if (fgt == 0)
+		return;
+	clear_sysreg(HFGRTR_EL2);
+	clear_sysreg(HFGWTR_EL2);
+	clear_sysreg(HFGITR_EL2);
+	clear_sysreg(HDFGRTR_EL2);
+	clear_sysreg(HDFGWTR_EL2);
+	if (ID_FIELD(id_aa64pfr0_el1, PFR0_AMU) != 0)
+		clear_sysreg(HAFGRTR_EL2);
+	if (fgt < FGT2)
+		return;
+	clear_sysreg(HFGRTR2_EL2);
+	clear_sysreg(HFGWTR2_EL2);
+	clear_sysreg(HFGITR2_EL2);
+	clear_sysreg(HDFGRTR2_EL2);
+	clear_sysreg(HDFGWTR2_EL2);
+}
+
 /* Registers of this PE that the C code below relies on; EL3 keeps them per world. */
 void pe_setup(void)
 {
 	write_sysreg(hcr_el2, HCR_RW);
 	write_sysreg(cptr_el2, sve_cptr_untrapped());
+	fine_grained_controls_clear();
 	isb();
 }
 

@@ -35,7 +35,7 @@
 /*
  * Interrupts and aborts come to EL2, SMC and ID registers trap. The bits that stay zero hide EL2
  * features: EnSCXT, ATA (MTE), FIEN, NV, AMVOFFEN. HCRX_EL2 and the fine-grained traps stay zero,
- * too, as EL3 first loaded them: that traps TCR2, PIE, POE, GCS, SME's TPIDR2 and MOPS.
+ * too, as boot made them: that traps TCR2, PIE, POE, GCS, SME's TPIDR2 and MOPS.
  */
 #define HCR_REALM \
 	(HCR_VM | HCR_SWIO | HCR_PTW | HCR_FMO | HCR_IMO | HCR_AMO | HCR_FB | HCR_BSU_INNER | \
