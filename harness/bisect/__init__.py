@@ -9,6 +9,7 @@ from harness.bisect.errors import BisectError, WrongEnds
 from harness.bisect.history import GitHistory, Worktree
 from harness.bisect.journal import Journal
 from harness.bisect.prebuilt import FileList
+from harness.bisect.question import ask
 from harness.bisect.report import report_text
 from harness.bisect.search import Found, Search
 from harness.bisect.series import Revision, Series, Source, Tried
@@ -31,6 +32,7 @@ __all__ = [
     "Tried",
     "Worktree",
     "WrongEnds",
+    "ask",
     "component_of",
     "report_text",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.bisect.errors import BisectError
 from harness.bisect.series import Revision
+from harness.stack.hashing import FileHasher, digest
 
 
 class FileList:
@@ -23,6 +24,17 @@ class FileList:
             raise BisectError("a file is named twice: which is the older one?")
         if len(self._files) < 2:
             raise BisectError("--files needs two files or more, the oldest first")
+
+    def contents(self) -> list[str]:
+        """Hashes of all images and what belongs to them: other files may have the same paths.
+
+        Raises ``OSError``.
+        """
+        hasher = FileHasher()
+        return [
+            digest({name: hasher.file(file) for name, file in _outputs(path).items()})
+            for path in self._files
+        ]
 
     def resolve(self, name: str | None, default: int) -> Revision:
         """Find a file by its path, its name or its number (from 1). Raises ``BisectError``."""
@@ -66,6 +78,9 @@ class FileList:
 
     def outputs(self, revision: Revision) -> Mapping[str, Path]:
         """See ``Source``."""
-        image = Path(revision.key)
-        elf = image.with_suffix(".elf")
-        return {"image": image, "elf": elf} if elf.is_file() else {"image": image}
+        return _outputs(Path(revision.key))
+
+
+def _outputs(image: Path) -> dict[str, Path]:
+    elf = image.with_suffix(".elf")
+    return {"image": image, "elf": elf} if elf.is_file() else {"image": image}

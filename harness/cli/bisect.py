@@ -73,27 +73,20 @@ def _run(args: argparse.Namespace) -> int:
     from harness.stack import load_stack
     from harness.stack.hashing import digest
 
-    component = bisect.component_of(load_stack(args.stack, args.overrides), args.component)
+    chosen = load_stack(args.stack, args.overrides)
+    component = bisect.component_of(chosen, args.component)
     series, tree = _series(args, component)
     good, bad = _ends(args, series)
     series.require_order(good, bad)
-    words = _words(args)
-    question = {
-        "component": args.component,
-        "good": str(good),
-        "bad": str(bad),
-        "words": words,
-        "source": str(tree or ""),
-    }
-    key = digest(question, good.key, bad.key, [str(f) for f in args.files or ()])[:12]
-    folder = default_root() / "bisect" / f"{args.component}-{key}"
     settings = bisect.TrialSettings(
         component=args.component,
-        words=words,
+        words=_words(args),
         timeout_s=args.timeout,
         repeat=args.repeat,
         boot_is_test=args.boot_is_test,
     )
+    question = bisect.ask(series, (good, bad), settings, chosen, tree)
+    folder = default_root() / "bisect" / f"{args.component}-{digest(question)[:12]}"
     with ExitStack() as stack:
         stack.enter_context(locked(folder))
         if args.afresh:
