@@ -8,6 +8,7 @@ own, which git knows as long as the bisection runs.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -136,5 +137,9 @@ class Worktree:
         return self.path
 
     def _remove(self) -> None:
-        _run(self.history.top, ["worktree", "remove", "--force", "--force", str(self.path)])
-        _run(self.history.top, ["worktree", "prune"])
+        """Remove this worktree and no other: one that is missing may be on a disk of the user's."""
+        remove = ["worktree", "remove", "--force", "--force", str(self.path)]
+        _run(self.history.top, remove)
+        if self.path.exists():  # damaged, or git knows nothing of it
+            shutil.rmtree(self.path, ignore_errors=True)
+            _run(self.history.top, remove)

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from harness.bisect import (
 from harness.bisect.sources import default_tree
 from harness.errors import BuildError
 from harness.stack import Cache, Progress, load_stack
+from harness.stack.components import CHECKOUT
 from harness.tests.stack_fakes import write_stack
 
 IDENTITY = ("-c", "user.name=t", "-c", "user.email=t@example.invalid")
@@ -155,14 +159,59 @@ def test_nothing_of_one_build_is_left_for_the_next(tmp_path: Path, repo: Repo) -
         assert (folder / "src" / "rmm.txt").read_text() == "b"
 
 
-def test_a_worktree_that_a_killed_run_left_is_no_hindrance(tmp_path: Path, repo: Repo) -> None:
+@pytest.mark.parametrize("left", ["whole", "no folder", "no .git file", "locked", "unknown to git"])
+def test_a_worktree_that_a_killed_run_left_is_no_hindrance(
+    tmp_path: Path, repo: Repo, left: str
+) -> None:
     commit = repo.commit("a")
-    history = GitHistory(repo.path)
-    repo.git("worktree", "add", "-q", "--detach", str(tmp_path / "tree"))
-    repo.git("worktree", "lock", str(tmp_path / "tree"))
-    with Worktree.at(history, tmp_path / "tree") as tree:
+    tree_path = tmp_path / "tree"
+    repo.git("worktree", "add", "-q", "--detach", str(tree_path))
+    if left == "no folder":
+        shutil.rmtree(tree_path)
+    elif left == "no .git file":
+        (tree_path / ".git").unlink()
+    elif left == "locked":
+        repo.git("worktree", "lock", str(tree_path))
+    elif left == "unknown to git":
+        shutil.rmtree(repo.path / ".git" / "worktrees")
+    with Worktree.at(GitHistory(repo.path), tree_path) as tree:
         tree.checkout(commit)
     assert len(repo.git("worktree", "list").splitlines()) == 1
+    assert not tree_path.exists()
+
+
+def test_a_bisection_that_was_killed_is_no_hindrance(tmp_path: Path, repo: Repo) -> None:
+    commit = repo.commit("a")
+    tree_path = tmp_path / "tree"
+    bisection = f"""
+import os, signal
+from pathlib import Path
+from harness.bisect import GitHistory, Worktree
+with Worktree.at(GitHistory(Path({str(repo.path)!r})), Path({str(tree_path)!r})) as tree:
+    tree.checkout({commit!r})
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", bisection], cwd=CHECKOUT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(repo.git("worktree", "list").splitlines()) == 2
+    with Worktree.at(GitHistory(repo.path), tree_path) as tree:
+        tree.checkout(commit)
+    assert len(repo.git("worktree", "list").splitlines()) == 1
+
+
+def test_a_worktree_of_the_user_s_that_is_not_there_now_stays_known(
+    tmp_path: Path, repo: Repo
+) -> None:
+    repo.commit("a")
+    disk = tmp_path / "disk"
+    repo.git("worktree", "add", "-q", "-b", "mine", str(disk / "mine"))
+    before = repo.git("worktree", "list")
+    disk.rename(tmp_path / "unmounted")
+    with Worktree.at(GitHistory(repo.path), tmp_path / "tree"):
+        pass
+    (tmp_path / "unmounted").rename(disk)
+    assert repo.git("worktree", "list") == before
+    subprocess.run(["git", "-C", str(disk / "mine"), "status"], check=True, capture_output=True)
 
 
 def test_wrong_revisions_are_named(tmp_path: Path, repo: Repo) -> None:
