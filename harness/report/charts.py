@@ -123,8 +123,8 @@ def curve(series: Series) -> str:
         for c in series.changes
     )
     dots = "".join(
-        f'<circle cx="{x(n):.1f}" cy="{y(v):.1f}" r="{dot:.1f}"><title>{escape(night)}: {v:g}</title>'
-        "</circle>"
+        f'<circle cx="{x(n):.1f}" cy="{y(v):.1f}" r="{dot:.1f}">'
+        f"<title>{escape(night)}: {v:g}</title></circle>"
         for n, (v, night) in enumerate(zip(values, series.nights, strict=True))
     )
     return (
