@@ -7,12 +7,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import gzip
 import json
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Judge; status 1 if a rule was broken."""
+    from harness.cli.packed import plain
     from harness.errors import HarnessError
     from harness.tap import Recording
     from harness.tap.rules import RULES, Judge, choose
@@ -51,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.file is None:
         raise HarnessError("which recording?", hint="calls.tap in the folder of a machine")
-    with _plain(args.file) as path:
+    with plain(args.file) as path:
         recording = Recording(path, NO_NEWS)
         judge = Judge(recording.header(), choose(args.rules.split(",")))
         for event in recording:
@@ -60,27 +56,6 @@ def run(args: argparse.Namespace) -> int:
         report = _report(args.file, recording.header(), judge)
     print(json.dumps(report, indent=2) if args.json else _text(report, judge))
     return 1 if judge.tally.by_rule else 0
-
-
-@contextlib.contextmanager
-def _plain(path: Path) -> Iterator[Path]:
-    """The file itself; one that is packed is unpacked beside other temporary files."""
-    if path.suffix != ".gz":
-        yield path
-        return
-    with tempfile.NamedTemporaryFile(prefix="cca-judge-") as plain:
-        _unpack(path, Path(plain.name))
-        yield Path(plain.name)
-
-
-def _unpack(path: Path, target: Path) -> None:
-    from harness.tap import TapError
-
-    try:
-        with gzip.open(path, "rb") as packed, target.open("wb") as file:
-            shutil.copyfileobj(packed, file)
-    except (OSError, EOFError) as problem:
-        raise TapError(f"cannot unpack {path}: {problem}") from problem
 
 
 def _report(path: Path, header: Header, judge: Judge) -> dict[str, object]:

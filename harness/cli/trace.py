@@ -6,11 +6,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.cli.main import count, results_file
+from harness.cli.packed import SUFFIX, plain
 from harness.errors import HarnessError, results_hint
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         metavar="RUN|FILE",
         help="a run's folder, that of a failed test (only its calls) or of a machine, or a "
-        "recording calls.tap (default: the latest run)",
+        "recording calls.tap, also packed (.gz) (default: the latest run)",
     )
     parser.add_argument(
         "--only",
@@ -64,12 +67,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Find the recordings and show them."""
-    from harness.artifacts import default_root
     from harness.timeline import Choice, find, realm_number
 
+    _require_commands(args.only)
     realm = realm_number(args.realm) if args.realm else None
     choice = Choice(args.only, realm, echoes=args.echoes or args.json)
-    spans = find(args.path or default_root() / "latest")
+    path: Path = args.path or _latest()
+    with plain(path) as unpacked:
+        spans = find(unpacked)
+        if unpacked != path:
+            spans = [replace(span, title=path.name) for span in spans]
+        return _show(spans, choice, args)
+
+
+def _latest() -> Path:
+    """The latest run. Raises HarnessError where there is none."""
+    from harness.artifacts import default_root
+    from harness.cli.regress import CHECKOUT
+
+    path = default_root() / "latest"
+    if not path.exists():
+        raise HarnessError(
+            f"there is no {path}",
+            hint=f"scripts/regress leaves its runs in {CHECKOUT / 'runs'}: name a folder there",
+        )
+    return path
+
+
+def _require_commands(patterns: Sequence[str]) -> None:
+    """Raise HarnessError for a pattern that no call can have."""
+    from harness.abi import tables
+    from harness.stack.schema import nearest
+
+    names = [*tables().commands, "RETURN"]
+    families = sorted({name.partition("_")[0] for name in tables().commands})
+    for pattern in patterns:
+        known = pattern in families or pattern.startswith("SMC")  # those that no table has
+        if not known and not any(fnmatchcase(name, pattern) for name in names):
+            guess = nearest(pattern.upper(), [*families, *names])
+            raise HarnessError(
+                f"--only {pattern}: no such command or family",
+                hint=(f"did you mean {guess}? " if guess else "")
+                + f"families: {', '.join(families)}; commands: docs/abi-reference.md",
+            )
+
+
+def _show(spans: list[Span], choice: Choice, args: argparse.Namespace) -> int:
     if args.html or args.perfetto:
         span = _one(spans)
         made = _page(span, choice, args) if args.html else _perfetto(span, choice, args.perfetto)
@@ -88,6 +131,12 @@ def _one(spans: list[Span]) -> Span:
         f"there are {len(spans)} recordings:\n{names}",
         hint="name one of them, or the folder of a failed test",
     )
+
+
+def _named(span: Span, args: argparse.Namespace) -> str:
+    """The recording's name for people: the packed file is what stays."""
+    packed = args.path is not None and args.path.suffix == SUFFIX
+    return str(args.path if packed else span.path)
 
 
 def _rows(span: Span, choice: Choice) -> Iterator[Row]:
@@ -126,7 +175,7 @@ def _page(span: Span, choice: Choice, args: argparse.Namespace) -> str:
         _rows(span, chosen),
         title=span.title,
         start_ns=span.header().monotonic_ns,
-        facts=span.facts | {"recording": str(span.path)},
+        facts=span.facts | {"recording": _named(span, args)},
         marks=span.marks,
         most_rows=args.most or MOST_ROWS,
     )

@@ -168,11 +168,24 @@ class Recording:
             return file.header()
 
     def __iter__(self) -> Iterator[Event]:
-        """Yield all events; the last one is ``Lost`` if records are missing at the end."""
+        """Yield all events; the last one is ``Lost`` if records are missing at the end.
+
+        Raises ``TapError`` at the first record that is damaged or not there.
+        """
         with TapFile(self.path) as file:
             assembler = Assembler()
-            for data in file.chunks():
-                yield from assembler.chunk(data, self.skip)
+            try:
+                for data in file.chunks():
+                    yield from assembler.chunk(data, self.skip)
+            except TapError as problem:
+                raise self._damaged(problem) from problem
             unmarked = file.header().lost - assembler.lost
             if unmarked > 0:
                 yield Lost(0, 0, unmarked)
+
+    def _damaged(self, problem: TapError) -> TapError:
+        named = str(self.path) in problem.message
+        return TapError(
+            problem.message if named else f"{self.path}: {problem.message}",
+            hint="the file is damaged, or was copied in part: copy it anew from where it was made",
+        )

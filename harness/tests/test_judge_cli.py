@@ -114,6 +114,31 @@ def _damaged(folder: Path) -> Path:
     return path
 
 
+def _swapped(folder: Path) -> Path:
+    """Two records have changed their places."""
+    path = plain(GOOD, folder)
+    data = bytearray(path.read_bytes())
+    at, behind = (HEADER_BYTES + n * RECORD_BYTES for n in (5, 6))
+    end = behind + RECORD_BYTES
+    data[at:end] = data[behind:end] + data[at:behind]
+    path.write_bytes(data)
+    return path
+
+
+def _swapped_and_packed(folder: Path) -> Path:
+    path = folder / "swapped.tap.gz"
+    path.write_bytes(gzip.compress(_swapped(folder).read_bytes()))
+    return path
+
+
+def _not_deflated(folder: Path) -> Path:
+    path = folder / "bits.tap.gz"
+    data = bytearray(GOOD.read_bytes())
+    data[20:40] = bytes(20)
+    path.write_bytes(data)
+    return path
+
+
 def _newer(folder: Path) -> Path:
     path = plain(GOOD, folder)
     data = bytearray(path.read_bytes())
@@ -131,9 +156,25 @@ def _newer(folder: Path) -> Path:
         (_text, "is not a tap file"),
         (_short, "is cut short: 8 bytes, a header is 4096"),
         (_damaged, "cannot unpack"),
+        (_not_deflated, "bits.tap.gz: "),
+        (_swapped, "psci_completed_kept.tap: record "),
+        (_swapped_and_packed, "swapped.tap.gz: record "),
+        (_cut, "hint: the file is damaged, or was copied in part: copy it anew from where"),
         (_newer, "has version 2"),
     ],
-    ids=["missing", "missing-packed", "cut", "text", "short", "damaged", "newer"],
+    ids=[
+        "missing",
+        "missing-packed",
+        "cut",
+        "text",
+        "short",
+        "damaged",
+        "bits",
+        "swapped",
+        "swapped-packed",
+        "cut-hint",
+        "newer",
+    ],
 )
 def test_what_is_no_recording_is_one_clear_error(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, make: object, says: str

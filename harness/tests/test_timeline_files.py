@@ -15,6 +15,7 @@ from typing import Any, cast
 import pytest
 
 from harness.cli.main import main
+from harness.cli.regress import CHECKOUT
 from harness.errors import HarnessError
 from harness.plugin.keeper import Running
 from harness.plugin.recorded import timeline_facts
@@ -269,6 +270,53 @@ def test_trace_makes_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     trace(capsys, tap, "--perfetto", perfetto, "--only", "RSI")
     slices = [e for e in json.loads(perfetto.read_text())["traceEvents"] if e["ph"] == "X"]
     assert [e["name"] for e in slices] == ["RSI_HOST_CALL"]
+
+
+def test_trace_reads_packed_recordings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tap, packed = recorded(tmp_path), tmp_path / "one_test.tap.gz"
+    packed.write_bytes(gzip.compress(tap.read_bytes()))
+    assert trace(capsys, packed) == trace(capsys, tap)
+    trace(capsys, packed, "--html", tmp_path / "x.html")
+    data = unpacked(payload(tmp_path / "x.html")["columns"])
+    assert (data["title"], data["facts"]["recording"]) == ("one_test.tap.gz", str(packed))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("FOO", "families: PSCI, RMI, RMM, RSI, SMCCC; commands: docs/abi-reference.md"),
+        ("rmi_rec_enter", "did you mean RMI_REC_ENTER? families: "),
+        ("rmi", "did you mean RMI? families: "),
+        ("RMI_GRANULES_*", "did you mean RMI_GRANULE"),
+    ],
+)
+def test_trace_refuses_commands_that_there_are_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pattern: str, hint: str
+) -> None:
+    assert main(["trace", str(recorded(tmp_path)), "--only", pattern]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    error = f"cca: error: --only {pattern}: no such command or family\nhint: {hint}"
+    assert said.err.startswith(error)
+
+
+@pytest.mark.parametrize("pattern", ["RMM", "SMCCC", "SMC", "SMC_C4000FFF", "*_DESTROY", "RETURN"])
+def test_trace_takes_commands_that_a_recording_does_not_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pattern: str
+) -> None:
+    trace(capsys, recorded(tmp_path), "--only", pattern)
+
+
+def test_trace_says_where_runs_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CCA_RUNS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert main(["trace"]) == 2
+    assert capsys.readouterr().err == (
+        f"cca: error: there is no {tmp_path}/runs/latest\n"
+        f"hint: scripts/regress leaves its runs in {CHECKOUT}/runs: name a folder there\n"
+    )
 
 
 def test_a_failed_test_keeps_its_timeline(tmp_path: Path) -> None:
