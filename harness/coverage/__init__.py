@@ -7,7 +7,7 @@ or ``Fails`` does it by itself. Nothing is kept unless somebody collects.
 
 from harness.coverage.cells import EXITS, SUCCESS, Cell, Row, rows
 from harness.coverage.exits import exit_cell, record_exit
-from harness.coverage.recorder import begin, record, take
+from harness.coverage.recorder import begin, claim, claims, record, take
 from harness.coverage.tally import Tally, Totals
 from harness.coverage.unreachable import Unreachable, load_unreachable
 
@@ -20,6 +20,8 @@ __all__ = [
     "Totals",
     "Unreachable",
     "begin",
+    "claim",
+    "claims",
     "exit_cell",
     "load_unreachable",
     "record",

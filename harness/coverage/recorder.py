@@ -9,11 +9,15 @@ from harness.coverage.cells import SUCCESS, Cell, known_cells
 _seen: set[Cell] | None = None
 """What the test that runs has covered; None while nobody collects."""
 
+_claims: list[tuple[tuple[int, ...], str]] = []
+"""Failures that the test that runs has explained: x0.. of the call, and the condition."""
+
 
 def begin() -> None:
     """Forget what was covered and collect from now on."""
     global _seen
     _seen = set()
+    _claims.clear()
 
 
 def take() -> list[Cell]:
@@ -36,6 +40,17 @@ def record(command: str, condition: str | None = None) -> None:
         _seen.add(cell)
     elif command.startswith(("RMI_", "RSI_")):
         tables().command(command).condition(cell.case)
+
+
+def claim(x: tuple[int, ...], condition: str) -> None:
+    """Say that the test names this condition as the reason why the call x0.. failed."""
+    if _seen is not None:
+        _claims.append((x, condition))
+
+
+def claims() -> list[tuple[tuple[int, ...], str]]:
+    """What the test has named so far."""
+    return list(_claims)
 
 
 def collects() -> bool:

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.coverage import claims
 from harness.errors import HarnessError
 from harness.stack import BuiltStack
 from harness.tap import TapFile
+from harness.tap.decode import name_of
 from harness.tap.layout import RECORD_BYTES
 from harness.tap.rules import Judge, Violation, choose
 from harness.tap.stream import NO_NEWS, Assembler
@@ -62,6 +64,7 @@ class Trial:
         self._assembler = Assembler()
         self._file = TapFile(path)
         self._judge = Judge(self._file.header(), is_1_0=RMI_1_0 in built.capabilities)
+        self._reasons = self._judge.collect_reasons()
         self.terms = Terms(choose(["rmm"]))
 
     @property
@@ -80,6 +83,7 @@ class Trial:
         self._judge.settle()
         self._judge.violations.clear()
         self._judge.tally.by_rule.clear()
+        self._reasons.clear()
 
     def check(self) -> None:
         """The test is over. Raises ``RuleBroken``."""
@@ -88,12 +92,25 @@ class Trial:
         found = self.found()
         if found:
             raise RuleBroken(self._text(found), hint=f"cca judge {self.path}")
+        self._check_claims()
         missing = self.terms.broken - self._judge.tally.by_rule.keys()
         if missing:
             raise RuleBroken(
                 f"the test says that it violates {', '.join(sorted(missing))}, and did not",
                 hint="take the marker away, or look at what the test does",
             )
+
+    def _check_claims(self) -> None:
+        """Conditions that share status and index are told apart by the model alone."""
+        for x, named in claims():
+            held = [why for call, why in self._reasons.items() if call[: len(x)] == x]
+            known = set[str]().union(*held)
+            if known and named not in known:
+                raise RuleBroken(
+                    f'the test names "{named}" as the reason why {name_of(x[0])} '
+                    f"failed; by the model it was {', '.join(sorted(known))}",
+                    hint="the answer is the same, the coverage is not: name what the test does",
+                )
 
     def found(self) -> list[Violation]:
         """What was seen so far of broken rules that hold for this test; also after ``close``."""

@@ -127,6 +127,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if hasattr(config, "workerinput") or not may_need_stack(config):
         return
     _require_paths(config)
+    # What -k and -m say is looked at by each worker, where an error is one of xdist.
+    selection = config.pluginmanager.get_plugin("mark")
+    assert selection is not None
+    selection.pytest_collection_modifyitems([], config)
     cca = cca_session(config)
     try:
         facts = {

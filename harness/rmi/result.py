@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.abi import Command, tables
-from harness.coverage import record
+from harness.coverage import claim, record
 from harness.errors import HarnessError
 from harness.types import MASK64
 
@@ -113,6 +113,8 @@ class Result:
             matched = other.matches(self)
             if matched:
                 record(self.command.name, other.condition)
+                if other.condition is not None:
+                    claim((self.command.fid, *self.args), other.condition)
             return matched
         if isinstance(other, Result):
             return (self.command, self.args, self.x) == (other.command, other.args, other.x)

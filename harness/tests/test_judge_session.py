@@ -10,12 +10,13 @@ from typing import cast
 
 import pytest
 
+from harness import coverage
 from harness.errors import HarnessError
 from harness.plugin.judging import RuleBroken, Terms, Trial, terms_of
 from harness.stack import BuiltStack
 from harness.tap.layout import State
 from harness.tap.rules import RULES
-from harness.tests.tap_files import RAM, Writer
+from harness.tests.tap_files import RAM, Writer, fid
 
 GRANULE = RAM + 0x10_000
 HOST = {rule.name for rule in RULES if rule.side == "host"}
@@ -175,3 +176,38 @@ def test_what_was_found_is_known_when_the_machine_is_gone(machine: Machine) -> N
         machine.trial.check()
     machine.trial.close()
     assert [one.rule for one in machine.trial.found()] == ["gpt-changed"]
+
+
+@pytest.fixture
+def collecting() -> Iterator[None]:
+    coverage.begin()
+    yield
+    coverage.take()
+
+
+@pytest.mark.usefixtures("collecting")
+def test_a_condition_that_did_not_hold_may_not_be_named(machine: Machine) -> None:
+    x = (fid("RMI_GRANULE_DELEGATE"), GRANULE)
+    machine.delegate()
+    machine.trial.begin()
+    machine.host("RMI_GRANULE_DELEGATE", GRANULE, status=1)
+    coverage.claim(x, "gran_state")
+    machine.trial.check()
+    coverage.claim(x, "gran_align")
+    with pytest.raises(
+        RuleBroken,
+        match='names "gran_align" as the reason why RMI_GRANULE_DELEGATE failed; by the model it '
+        "was gran_state",
+    ):
+        machine.trial.check()
+
+
+@pytest.mark.usefixtures("collecting")
+@pytest.mark.parametrize("pa", [GRANULE, 0x10_0000_0000])
+def test_of_what_the_model_does_not_know_any_condition_may_be_named(
+    machine: Machine, pa: int
+) -> None:
+    machine.trial.begin()
+    machine.host("RMI_GRANULE_DELEGATE", pa, status=1)
+    coverage.claim((fid("RMI_GRANULE_DELEGATE"), pa), "gran_align")
+    machine.trial.check()

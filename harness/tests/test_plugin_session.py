@@ -93,6 +93,24 @@ def test_wrong_stack_is_one_usage_error(
     assert inner.machines.booted == []
 
 
+@pytest.mark.parametrize(
+    ("option", "words", "message"),
+    [
+        ("-k", "rec and", "Wrong expression passed to '-k': rec and"),
+        ("-m", "not (slow", "Wrong expression passed to '-m': not (slow"),
+        ("-m", "linx", "Unknown marker(s) in '-m' expression: linx"),
+    ],
+)
+def test_wrong_selection_is_refused_before_anything_is_built(
+    inner: Inner, option: str, words: str, message: str
+) -> None:
+    inner.pytester.makeini("[pytest]\nstrict_markers = true")
+    result = inner.run(ANY, option, words)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert message in result.stderr.str()
+    assert not inner.runs.exists()
+
+
 def test_collecting_needs_no_stack(inner: Inner) -> None:
     result = inner.run(ANY, "--collect-only", stack="nowhere.toml")
     assert result.ret == 0

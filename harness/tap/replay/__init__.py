@@ -9,6 +9,6 @@
 ``replay``    events in, mismatches out
 """
 
-from harness.tap.replay.replay import Mismatch, Replay, ReplayTally
+from harness.tap.replay.replay import Mismatch, Reasons, Replay, ReplayTally
 
-__all__ = ["Mismatch", "Replay", "ReplayTally"]
+__all__ = ["Mismatch", "Reasons", "Replay", "ReplayTally"]

@@ -43,13 +43,15 @@ class Done:
     """What follows from a state: the next one, or why what was seen cannot be.
 
     ``resumes`` is a REC and what its realm's SMC is to return when it goes on. ``condition``
-    is the one for which the call had to fail.
+    is the one for which the call had to fail; ``reasons`` are those that explain a failure
+    that was seen.
     """
 
     world: World
     problem: str = ""
     condition: str | None = None
     resumes: tuple[int, Verdict | None] | None = None
+    reasons: tuple[str, ...] = ()
 
 
 class Op(Protocol):
@@ -85,7 +87,8 @@ class Rmi:
         assert self.seen is not None
         x = self.seen.x
         if verdict.accepts(x):
-            return Done(after)
+            given = (answer.condition for answer in verdict.acceptable if answer.accepts(x))
+            return Done(after, reasons=tuple(reason for reason in given if reason))
         return Done(world, verdict.explain(x), verdict.condition)
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -43,6 +43,10 @@ class Mismatch:
     condition: str | None = None
 
 
+Reasons = defaultdict[tuple[int, ...], set[str]]
+"""Conditions that explain failures, by x0..x7 of the call."""
+
+
 @dataclass(slots=True)
 class ReplayTally:
     """How much was judged. ``reordered``: things that fitted only before or after others."""
@@ -56,7 +60,8 @@ class Replay:
     """Plays events through the model; ``mismatch`` is called with each one as it is found.
 
     ``is_1_0`` says that the RMM is known to be one of RMI 1.0; otherwise its own answer to
-    RMI_VERSION decides whether the model is for it.
+    RMI_VERSION decides whether the model is for it. ``reasons`` collects why calls failed,
+    once somebody has put something there.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class Replay:
     ) -> None:
         self.tally = ReplayTally()
         self.known = Known()
+        self.reasons: Reasons | None = None
         self._ram = (header.ram_base, header.ram_size)
         self._mismatch = mismatch
         self._is_1_0: bool | None = True if is_1_0 else None
@@ -189,10 +195,16 @@ class Replay:
         self.tally.judged += 1
         if done.resumes is not None:
             self._resumes[done.resumes[0]] = done.resumes[1]
+        if done.reasons and self.reasons is not None and self._is_sure_of(op.call):
+            self.reasons[op.call.record.x] |= set(done.reasons)
         if isinstance(op, Rmi) and op.seen is not None and op.seen.ok:
             named = ops.named(op.call)
             self.known.found_memory(named)
             self.known.learn(named)
+
+    def _is_sure_of(self, call: Call) -> bool:
+        """Whether what the call names is memory at all decides what is wrong with it."""
+        return all(self.known.is_memory(pa) for pa in ops.named(call))
 
     def placed_anew(self, done: Done) -> None:
         """What the realm is to see may be something else now."""

@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.tap.boots import BOOTED, CPU_ON, Boots
 from harness.tap.events import Call, Event, Lost, Return
 from harness.tap.layout import Header, State
-from harness.tap.replay import Mismatch, Replay, ReplayTally
+from harness.tap.replay import Mismatch, Reasons, Replay, ReplayTally
 from harness.tap.rules import creating, entering, mapping, rmm
 from harness.tap.rules.books import Books
 from harness.tap.rules.rule import Rule, Violation
@@ -117,6 +117,13 @@ class Judge:
                     on_return[fid].append(rule)
         self._on_call, self._on_return = dict(on_call), dict(on_return)
         self._of_realm = [rule for rule in self._held if rule.realm]
+
+    def collect_reasons(self) -> Reasons:
+        """From now on note there why calls failed, as far as the model can tell."""
+        reasons = Reasons(set)
+        if self._replay is not None:
+            self._replay.reasons = reasons
+        return reasons
 
     def feed(self, event: Event) -> None:
         """Take the next event."""
