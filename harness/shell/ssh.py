@@ -151,6 +151,7 @@ class SshShell(Shell):
                 if piece is None and until.expired:
                     seen = shown(job.text(received))
                     job.signal("KILL")
+                    self._drain(job, Deadline.after(_STATUS_WAIT_S))
                     raise ShellTimeout(
                         f"{command!r} on {self.name} did not end within {timeout_s:g} s\n{seen}",
                         hint="it was killed with its children",
@@ -159,6 +160,11 @@ class SshShell(Shell):
         finally:
             job.channel.close()
         return CommandResult(command, status, job.text(received), until.elapsed_s)
+
+    def _drain(self, job: _Job, until: Deadline) -> None:
+        """Wait until nobody holds the output any more: a signal is sent before it has worked."""
+        while self._next(job, until) != b"" and not until.expired:
+            pass
 
     def _next(self, job: _Job, until: Deadline) -> bytes | None:
         """Return what came in, nothing at the end, None where nothing came for a while."""
