@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from harness.nightly.rows import ResultRow
 from harness.report.data import COUNTS, Failure, ReportData
+from harness.report.text import first_line
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -47,8 +48,8 @@ def _case(suite: ET.Element, result: ResultRow, failures: dict[tuple[str, str], 
             ET.SubElement(case, "skipped", message=_clean(f"{failure.group}: {why}"))
             return "skipped"
         word = "failure" if result.verdict in ("assertion", "") else "error"
-        first = next(iter(result.text.splitlines()[-1:]), "")
-        child = ET.SubElement(case, word, message=_clean(first), type=result.verdict or "assertion")
+        message = _clean(first_line(result.text))
+        child = ET.SubElement(case, word, message=message, type=result.verdict or "assertion")
         child.text = _clean(result.text)
         return word
     if result.outcome in ("skipped", "xfailed", "not run"):

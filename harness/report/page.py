@@ -14,7 +14,8 @@ from importlib.resources import files
 
 from harness.pages import style
 from harness.report import charts
-from harness.report.data import COUNTS, Failure, Group, ReportData
+from harness.report.cards import failures
+from harness.report.data import GROUPS, Group, ReportData
 from harness.report.tables import (
     bench,
     duration,
@@ -23,20 +24,8 @@ from harness.report.tables import (
     slowest,
 )
 
-MOST_TEXT_BYTES = 4_000_000
-"""All texts of failures together; with very many failures each is shortened."""
-
-_TITLES: dict[Group, tuple[str, str]] = {
-    "new": (
-        "New failures",
-        "They passed, or were not there, the last time that they ran undisturbed.",
-    ),
-    "known": ("Known failures", "They failed in the nights before as well."),
-    "flake": ("Flakes", "They failed, then passed alone on a fresh machine with the same seed."),
-    "host overload": ("Host overload", "A deadline was missed while the host was busy."),
-    "lab fault": ("Lab faults", "The harness lost a worker, a place or a disk."),
-    "quarantined": ("Quarantined", "They fail and do not count until their entry expires."),
-}
+_MOST_OF_REASONS = 200_000
+"""Characters of all reasons together, each told once."""
 
 
 def render(data: ReportData) -> str:
@@ -49,7 +38,7 @@ def render(data: ReportData) -> str:
         f"<style>{style()}{_asset('night.css')}</style></head><body>",
         *_header(data),
         "<main>",
-        *_failures(data),
+        *failures(data),
         *_fixed(data),
         *_section("matrix", "Matrix", matrix(data)),
         *_section("trend", "Trend", charts.trend(data.trend)),
@@ -96,7 +85,7 @@ def _header(data: ReportData) -> Iterator[str]:
 
 def verdict(data: ReportData) -> str:
     """The night in one sentence."""
-    shown = [number_of(len(data.group(name)), _SHORT[name]) for name in _TITLES if data.group(name)]
+    shown = [number_of(len(data.group(name)), _SHORT[name]) for name in GROUPS if data.group(name)]
     passed = sum(result.outcome == "passed" for result in data.results)
     rest = f"{passed:,} passed"
     if data.bad_cells:
@@ -112,66 +101,6 @@ _SHORT: dict[Group, str] = {
     "lab fault": "lab fault",
     "quarantined": "quarantined failure",
 }
-
-
-def _failures(data: ReportData) -> Iterator[str]:
-    total = sum(len(failure.result.text) for failure in data.failures)
-    most = 1 << 20
-    if total > MOST_TEXT_BYTES:
-        most = max(300, MOST_TEXT_BYTES // len(data.failures))
-    for name, (title, meaning) in _TITLES.items():
-        found = data.group(name)
-        if not found:
-            continue
-        yield f'<section id="{name.replace(" ", "-")}" class="failures {name.split()[0]}">'
-        yield f"<h2>{title} <small>{len(found)}</small></h2><p class=quiet>{meaning}</p>"
-        for failure in found:
-            yield from _card(failure, most)
-        yield "</section>"
-
-
-def _card(failure: Failure, most: int) -> Iterator[str]:
-    result = failure.result
-    file, _, name = result.test.partition("::")
-    yield f'<details class="card" data-test="{escape(result.test)}" '
-    yield f'data-cell="{escape(result.cell)}">'
-    yield f"<summary><b>{escape(name or file)}</b>"
-    yield f'<span class="tag">{escape(result.cell)}</span>'
-    yield f'<span class="tag">{escape(result.verdict or "assertion")}</span>'
-    if failure.nights > 1:
-        yield f'<span class="tag">since {escape(failure.since)}, {failure.nights} nights</span>'
-    yield charts.past(failure.past)
-    yield f'<span class="first">{escape(first_line(result.text))}</span></summary>'
-    yield '<div class="body">'
-    yield f"<p><code>{escape(result.test)}</code>, phase {escape(result.phase or '?')}</p>"
-    if result.kind:
-        yield f"<p><b>{escape(result.kind)}</b>: {escape(result.why)}</p>"
-    if result.quarantine:
-        yield f"<p>quarantined: {escape(result.quarantine)}</p>"
-    yield f'<p class="links">{_links(failure)}</p>'
-    if result.again:
-        yield f"<pre class=again>{escape(result.again)}</pre>"
-    yield f"<pre>{escape(result.text[-most:])}</pre></div></details>"
-
-
-def _links(failure: Failure) -> str:
-    result = failure.result
-    links = []
-    if result.timeline:
-        links.append(f'<a class="timeline" href="{escape(result.timeline)}">timeline</a>')
-    if result.folder:
-        links.append(f'<a href="{escape(result.folder)}/">artefacts</a>')
-        links.append(f'<a href="{escape(result.folder)}/failure.json">failure.json</a>')
-    return " · ".join(links)
-
-
-def first_line(text: str) -> str:
-    """The line of a report that says what was wrong, and what was seen where that is told."""
-    lines = text.splitlines()
-    told = [line.removeprefix("E ").strip() for line in lines if line.startswith("E ")]
-    seen = [" ".join(line.split()) for line in told if line.startswith("seen:")]
-    first = (told or [line for line in lines if line.strip()] or [""])[0]
-    return " · ".join([first, *seen[:1]])[:240]
 
 
 def _fixed(data: ReportData) -> Iterator[str]:
@@ -211,15 +140,16 @@ def _data(data: ReportData) -> str:
     """Rows as arrays: cell, test, outcome, seconds, reason."""
     cells = [cell.name for cell in data.cells]
     outcomes = sorted({result.outcome for result in data.results})
+    told = [r.text if r.outcome in ("skipped", "xfailed") else r.kind for r in data.results]
+    most = max(40, min(300, _MOST_OF_REASONS // (len(set(told)) or 1)))
     reasons: dict[str, int] = {"": 0}
     rows = []
-    for r in data.results:
-        reason = r.text if r.outcome in ("skipped", "xfailed") else r.kind
-        number = reasons.setdefault(reason[:300], len(reasons))
+    for r, reason in zip(data.results, told, strict=True):
+        number = reasons.setdefault(reason[:most], len(reasons))
         shown = round(r.duration_s, 2)
         rows.append([cells.index(r.cell), r.test, outcomes.index(r.outcome), shown, number])
     packed = {"cells": cells, "outcomes": outcomes, "reasons": list(reasons), "rows": rows}
     return json.dumps(packed, separators=(",", ":")).replace("<", "\\u003c")
 
 
-__all__ = ["COUNTS", "first_line", "render", "verdict"]
+__all__ = ["render", "verdict"]
