@@ -9,13 +9,15 @@ other tables are merged. ``without = ["rmm"]`` drops inherited components.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import StackError
-from harness.stack.overrides import apply_overrides, relocate
+from harness.stack.overrides import apply_overrides, relocate, sources_of
 from harness.stack.schema import (
+    NOTHING,
+    Overridden,
     Table,
     nearest,
     parse_capabilities,
@@ -27,6 +29,9 @@ from harness.stack.schema import (
 from harness.stack.spec import OUTPUTS, Stack
 
 DATA_DIR = Path(__file__).parent / "data"
+POOL_END = 2 << 30
+"""Bytes of RAM up to the end of the granules that tests take (harness.realm.pool)."""
+_TAKE_GRANULES = frozenset({"granules", "realms"})
 HEAD_KEYS = ("name", "description", "extends", "without", "machine", "capabilities")
 
 
@@ -44,6 +49,11 @@ def find_stack_file(name_or_path: str) -> Path:
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return path.absolute()
+    if path.exists():
+        what = "a folder" if path.is_dir() else "a device or the like"
+        raise StackError(
+            f"{name_or_path} is {what}, not a stack file", hint="give the path of a TOML file"
+        )
     names = shipped_stacks()
     guess = nearest(name_or_path, names)
     raise StackError(
@@ -57,7 +67,21 @@ def load_stack(name_or_path: str, overrides: Sequence[str] = ()) -> Stack:
     """Read and validate a stack; ``overrides`` are ``component.key=value``. Raises StackError."""
     file = find_stack_file(name_or_path)
     tables = apply_overrides(_read_chain(file, ()), overrides)
-    return _parse(tables, file)
+    overridden = sources_of(overrides)
+    stack = _parse(tables, file, overridden)
+    _require_memory(stack, overridden.get("machine", NOTHING))
+    return stack
+
+
+def _require_memory(stack: Stack, overridden: Overridden) -> None:
+    """Raise StackError where tests would take granules that the machine does not have."""
+    found = stack.machine.memory_bytes
+    if "host" in stack.components and stack.capabilities & _TAKE_GRANULES and found < POOL_END:
+        raise StackError(
+            f"{overridden.get('memory', f'{stack.file}: [machine] memory')}: wants 2G or more, "
+            f"got {found >> 20}M: tests take granules of the second GiB",
+            hint="a stack without them has neither 'granules' nor 'realms' in its features",
+        )
 
 
 def _read_chain(file: Path, seen: tuple[Path, ...]) -> Table:
@@ -98,7 +122,7 @@ def _merge(base: Table, own: Table) -> Table:
     return merged
 
 
-def _parse(tables: dict[str, Any], file: Path) -> Stack:
+def _parse(tables: dict[str, Any], file: Path, overridden: Mapping[str, Overridden]) -> Stack:
     where = str(file)
     if "without" in tables:
         raise StackError(f"{where}: 'without' needs 'extends'", hint="it drops what is inherited")
@@ -109,7 +133,7 @@ def _parse(tables: dict[str, Any], file: Path) -> Stack:
             f"{where}: table [machine] is missing", hint='or write extends = "embedded"'
         )
     components = {
-        name: parse_component(name, table, where)
+        name: parse_component(name, table, where, overridden.get(name, NOTHING))
         for name, table in tables.items()
         if name not in HEAD_KEYS
     }
@@ -122,7 +146,7 @@ def _parse(tables: dict[str, Any], file: Path) -> Stack:
         name=typed(tables.get("name", file.stem), str, f"{where}: name"),
         file=file,
         description=typed(tables.get("description", ""), str, f"{where}: description"),
-        machine=parse_machine(tables["machine"], where),
+        machine=parse_machine(tables["machine"], where, overridden.get("machine", NOTHING)),
         components=components,
         capabilities=parse_capabilities(tables.get("capabilities", {}), where),
     )

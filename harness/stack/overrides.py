@@ -34,6 +34,15 @@ def split_override(text: str) -> tuple[str, str, str]:
     return component, key.strip(), value
 
 
+def sources_of(overrides: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Map component and key to the ``--set …`` that says it, for errors. Raises StackError."""
+    found: dict[str, dict[str, str]] = {}
+    for text in overrides:
+        component, key, _ = split_override(text)
+        found.setdefault(component, {})[key] = f"--set {text}"
+    return found
+
+
 def apply_overrides(tables: Table, overrides: Sequence[str]) -> Table:
     """Return the tables with the overrides in place; relative files are the caller's."""
     changed = {k: dict(v) if isinstance(v, dict) else v for k, v in tables.items()}

@@ -9,6 +9,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
 
 from harness.errors import StackError
@@ -23,6 +24,9 @@ from harness.stack.spec import (
 )
 
 Table = dict[str, Any]
+Overridden = Mapping[str, str]
+"""Keys of a table that the command line has set, with the text that did it."""
+NOTHING: Overridden = MappingProxyType({})
 T = TypeVar("T")
 
 MACHINE_KEYS: Mapping[str, type] = {
@@ -107,7 +111,9 @@ def source_types(cls: type[Source]) -> dict[str, type]:
     }
 
 
-def parse_component(name: str, table: object, where: str) -> Component:
+def parse_component(
+    name: str, table: object, where: str, overridden: Overridden = NOTHING
+) -> Component:
     """Validate one component's table. Raises StackError."""
     require_known(name, OUTPUTS, "component", where)
     here = f"{where}: [{name}]"
@@ -129,7 +135,13 @@ def parse_component(name: str, table: object, where: str) -> Component:
             settings[key] = typed(value, types[key], f"{here} {key}")
         elif key != "source":
             outputs[key] = _output(typed(value, str, f"{here} {key}"), cls, f"{here} {key}")
-    _require_keys(cls, name, settings, outputs, here)
+    missing = _missing(cls, name, settings, outputs)
+    if missing:
+        lacking = f"source {cls.KIND!r} needs {', '.join(map(repr, missing))}"
+        if overridden:
+            also = f"also give --set {name}.{missing[0]}=…"
+            raise StackError(f"{', '.join(overridden.values())}: {lacking}", hint=also)
+        raise StackError(f"{here}: {lacking}", hint=f"add {missing[0]} = … to [{name}]")
     return Component(name, cls(**settings), outputs)
 
 
@@ -139,20 +151,16 @@ def _output(value: str, cls: type[Source], where: str) -> str:
     return str(Path(value).expanduser()) if cls is PrebuiltSource else value
 
 
-def _require_keys(
-    cls: type[Source], name: str, settings: Table, outputs: Mapping[str, str], where: str
-) -> None:
+def _missing(
+    cls: type[Source], name: str, settings: Table, outputs: Mapping[str, str]
+) -> list[str]:
+    """The keys that a component must have and does not."""
     needed = [f.name for f in dataclasses.fields(cls) if f.default is dataclasses.MISSING]
     missing = [key for key in needed if key not in settings]
-    missing += [key for key in required_outputs(name) if key not in outputs]
-    if missing:
-        raise StackError(
-            f"{where}: source {cls.KIND!r} needs {', '.join(map(repr, missing))}",
-            hint=f"add {missing[0]} = … to [{name}]",
-        )
+    return missing + [key for key in required_outputs(name) if key not in outputs]
 
 
-def parse_machine(table: object, where: str) -> MachineShape:
+def parse_machine(table: object, where: str, overridden: Overridden = NOTHING) -> MachineShape:
     """Validate the ``[machine]`` table. Raises StackError."""
     here = f"{where}: [machine]"
     if not isinstance(table, dict):
@@ -163,10 +171,11 @@ def parse_machine(table: object, where: str) -> MachineShape:
     missing = [k for k in ("memory", "cpus", "cpu", "options") if k not in values]
     if missing:
         raise StackError(f"{here}: needs {', '.join(map(repr, missing))}")
+    places = {key: overridden.get(key, f"{here} {key}") for key in values}
     if not 1 <= values["cpus"] <= 512:
-        raise StackError(f"{here} cpus: wants 1 to 512, got {values['cpus']}")
+        raise StackError(f"{places['cpus']}: wants 1 to 512, got {values['cpus']}")
     return MachineShape(
-        memory_bytes=parse_size(values["memory"], f"{here} memory"),
+        memory_bytes=parse_size(values["memory"], places["memory"]),
         cpus=values["cpus"],
         cpu=values["cpu"],
         accel=values.get("accel", "tcg"),
