@@ -15,17 +15,7 @@ from harness.launch.words import Launcher
 PROBE = "/tmp/cca-kvm-probe"
 """Where ``images/linux/kvm-probe`` is put on the host."""
 
-FOUND_OUT = frozenset(
-    {
-        *("kvm", "kvm-realms", "dev-rmi", "kernel-btf", "uapi-explicit", "uapi-minimal"),
-        *("host-pages-4k", "host-pages-16k", "host-pages-64k"),
-        *("launcher-kvmtool", "launcher-qemu", "launcher-realm-run", "launcher-vm"),
-    }
-)
-"""Capabilities that no stack file states: a booted host is asked (``HostAbilities.lacking``)."""
-
 ERRNO_NAMES: Mapping[int, str] = {1: "EPERM", 2: "ENOENT", 7: "E2BIG", 12: "ENOMEM", 22: "EINVAL"}
-_ALL = ("kvmtool", "qemu", "realm-run", "vm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,35 +83,27 @@ class HostAbilities:
 
     def lacks(self, launcher: str) -> str:
         """Why a launcher cannot be used here, "" where it can."""
-        checks: Mapping[str, tuple[str, Callable[[], str]]] = {
-            "kvmtool": ("lkvm", self.lacks_kvm_realms),
-            "qemu": ("qemu-system-aarch64", self.lacks_kvm_realms),
-            "realm-run": ("realm-run", self.lacks_dev_rmi),
-            "vm": ("qemu-system-aarch64", self.lacks_kvm),
-        }
-        program, ground = checks[launcher]
-        if reason := ground():
+        kind = LAUNCHERS[launcher]
+        if reason := kind.ground(self):
             return reason
-        found = self.programs.get(program)
+        found = self.programs.get(kind.program)
         if found is None:
-            return f"the host has no {program}"
-        if launcher == "kvmtool" and "--realm" not in found.help:
-            return "the host's lkvm knows no --realm"
-        if launcher == "qemu" and "rme-guest" not in found.help:
-            return "the host's QEMU has no object rme-guest"
+            return f"the host has no {kind.program}"
+        if kind.mark not in found.help:
+            return f"the host's {kind.lacking_mark}"
         return ""
 
     @property
     def launchers(self) -> tuple[str, ...]:
         """Names of the launchers that can be used here."""
-        return tuple(name for name in _ALL if not self.lacks(name))
+        return tuple(name for name in LAUNCHERS if not self.lacks(name))
 
     def lacking(self, capability: str) -> str:
         """The reason why the host lacks a capability that tests ask for, "" if it has it.
 
         These are the names in ``FOUND_OUT``.
         """
-        if capability.startswith("launcher-") and capability[9:] in _ALL:
+        if capability.startswith("launcher-") and capability[9:] in LAUNCHERS:
             return self.lacks(capability[9:])
         if capability.startswith("uapi-"):
             wanted = {"uapi-explicit": EXPLICIT, "uapi-minimal": MINIMAL}.get(capability)
@@ -142,18 +124,76 @@ class HostAbilities:
 
     def launcher(self, name: str) -> Launcher:
         """The launcher with the options that this host's program has."""
-        program = self.programs.get({"kvmtool": "lkvm", "realm-run": "realm-run"}.get(name, _QEMU))
+        kind = LAUNCHERS[name]
+        program = self.programs.get(kind.program)
         options = frozenset(program.help.replace(",", " ").split()) if program else None
-        if name == "kvmtool":
-            return kvmtool(self.uapi, options)
-        if name == "realm-run":
-            return realm_run(options)
-        if name == "qemu":
-            return qemu(self.uapi, _properties(options))
-        return vm()
+        return kind.make(self.uapi, options)
+
+
+@dataclass(frozen=True, slots=True)
+class LauncherKind:
+    """What one launcher needs on a host, and how it is made.
+
+    ``asks`` are shell commands that print the program's help. ``ground`` says why the host
+    cannot run its realms, ``mark`` is what the help of a program that can has in it
+    (``lacking_mark``: what is said where it has not). ``make`` gets the generation of KVM's
+    interface and the options of the help, None where that is not known.
+    """
+
+    title: str
+    program: str
+    ground: Callable[[HostAbilities], str]
+    make: Callable[[Uapi, frozenset[str] | None], Launcher]
+    asks: tuple[str, ...] = ()
+    mark: str = ""
+    lacking_mark: str = ""
 
 
 _QEMU = "qemu-system-aarch64"
+
+LAUNCHERS: Mapping[str, LauncherKind] = {
+    "kvmtool": LauncherKind(
+        title="kvmtool",
+        program="lkvm",
+        asks=("lkvm run --help",),
+        ground=HostAbilities.lacks_kvm_realms,
+        make=kvmtool,
+        mark="--realm",
+        lacking_mark="lkvm knows no --realm",
+    ),
+    "qemu": LauncherKind(
+        title="QEMU",
+        program=_QEMU,
+        asks=(f"{_QEMU} -object help", f"{_QEMU} -object rme-guest,help"),
+        ground=HostAbilities.lacks_kvm_realms,
+        make=lambda uapi, options: qemu(uapi, _properties(options)),
+        mark="rme-guest",
+        lacking_mark="QEMU has no object rme-guest",
+    ),
+    "realm-run": LauncherKind(
+        title="realm-run",
+        program="realm-run",
+        asks=("realm-run --help",),
+        ground=HostAbilities.lacks_dev_rmi,
+        make=lambda _uapi, options: realm_run(options),
+    ),
+    "vm": LauncherKind(
+        title="ordinary VM",
+        program=_QEMU,
+        ground=HostAbilities.lacks_kvm,
+        make=lambda _uapi, _options: vm(),
+    ),
+}
+"""Every launcher that there is, by the name that tests and stacks give it."""
+
+FOUND_OUT = frozenset(
+    {
+        *("kvm", "kvm-realms", "dev-rmi", "kernel-btf", "uapi-explicit", "uapi-minimal"),
+        *("host-pages-4k", "host-pages-16k", "host-pages-64k"),
+        *(f"launcher-{name}" for name in LAUNCHERS),
+    }
+)
+"""Capabilities that no stack file states: a booted host is asked (``HostAbilities.lacking``)."""
 
 
 def _properties(options: frozenset[str] | None) -> frozenset[str] | None:

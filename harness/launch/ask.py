@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from harness.errors import HarnessError
-from harness.launch.abilities import PROBE, HostAbilities, Program
+from harness.launch.abilities import LAUNCHERS, PROBE, HostAbilities, Program
 
 TIMEOUT_S = 60.0
 _SECTION = "@@cca@@"
@@ -17,6 +18,12 @@ _NO_VERSION = "unrecognized option"
 _VERSION = re.compile(r"(?<!Unsupported )RMI ABI version (\d+\.\d+)")
 
 _LOG = "RMI ABI|RMI configured|RMM (config|activate|doesn|does not)|Granule tracking|GPT Level1"
+
+_TOOLS = "\n".join(
+    f"tool {kind.program} {' '.join(map(shlex.quote, kind.asks))}"
+    for kind in LAUNCHERS.values()
+    if kind.asks
+)
 
 QUESTION = f"""
 say() {{ echo "{_SECTION} $1"; }}
@@ -32,10 +39,7 @@ say devices; ls -1 /dev/kvm /dev/rmi 2>/dev/null
 say log; dmesg | grep -E '{_LOG}'
 say btf; ls -1 /sys/kernel/btf/vmlinux 2>/dev/null
 say probe; [ -x {PROBE} ] && {PROBE}
-tool lkvm 'lkvm run --help'
-q=qemu-system-aarch64
-tool $q "$q -object help" "$q -object rme-guest,help"
-tool realm-run 'realm-run --help'
+{_TOOLS}
 say end
 """
 """For any POSIX shell; what is not there is silent."""
@@ -157,7 +161,7 @@ def describe(host: HostAbilities) -> list[str]:
     for capability in ("kvm", "kvm-realms", "dev-rmi", "kernel-btf"):
         reason = host.lacking(capability)
         lines.append(f"{capability}: {reason or 'yes'}")
-    for name in ("kvmtool", "qemu", "realm-run", "vm"):
+    for name in LAUNCHERS:
         reason = host.lacks(name)
         lines.append(f"launcher {name}: {reason or 'yes'}")
     for name, program in host.programs.items():

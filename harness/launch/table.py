@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from harness.launch.abilities import LAUNCHERS
 from harness.launch.config import FIELDS
-from harness.launch.kvmtool import kvmtool
-from harness.launch.qemu import qemu, vm
-from harness.launch.realm_run import realm_run
 from harness.launch.uapi import EXPLICIT, SERIES
 from harness.launch.words import Launcher, Row
 
@@ -40,8 +38,8 @@ TESTED_BY: Mapping[str, str] = {
 
 def option_table() -> str:
     """One row for each field of ``RealmConfig``, as Markdown."""
-    launchers = (kvmtool(EXPLICIT), qemu(EXPLICIT), realm_run(), vm())
-    head = ["flag", "kvmtool", "QEMU", "realm-run", "ordinary VM", "tested by"]
+    launchers = tuple(kind.make(EXPLICIT, None) for kind in LAUNCHERS.values())
+    head = ["flag", *(kind.title for kind in LAUNCHERS.values()), "tested by"]
     rows = [[f"`{name}`", *_cells(name, launchers), f"`{TESTED_BY[name]}`"] for name in FIELDS]
     return "\n".join(_line(row) for row in (head, ["---"] * len(head), *rows))
 
