@@ -24,6 +24,7 @@ LISTS_MAX_AGE_S = 24 * 3600
 LISTS_BYTES = 128 << 20  # apt hangs, instead of failing, on a disk that is full
 APT_TIMEOUT_S = 1800.0
 _TAIL_LINES = 12
+_COMPLAINTS = ("W: Failed to fetch", "E: ")
 
 
 def apt_options(apt_dir: Path) -> list[str]:
@@ -53,8 +54,8 @@ def as_root(command: Sequence[str]) -> list[str]:
     return ["sudo", *command]
 
 
-def run_apt(command: Sequence[str], *, what: str, cwd: Path | None = None) -> None:
-    """Run apt without questions. Raises ProvisionError with its last lines."""
+def run_apt(command: Sequence[str], *, what: str, cwd: Path | None = None) -> str:
+    """Run apt without questions; return its output. Raises ProvisionError with its last lines."""
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     try:
         done = subprocess.run(
@@ -85,12 +86,16 @@ def run_apt(command: Sequence[str], *, what: str, cwd: Path | None = None) -> No
             f"{what}: exit status {done.returncode}\n  command: {' '.join(command)}\n{tail}",
             hint="check the network and the mirror in /etc/apt; or install the packages yourself",
         )
+    return done.stdout
 
 
-def update_lists(apt_dir: Path, suite: str = SOURCE_SUITE, *, force: bool = False) -> bool:
-    """Write our sources and fetch their lists unless they are fresh; tell whether it did.
+def update_lists(
+    apt_dir: Path, suite: str = SOURCE_SUITE, *, force: bool = False
+) -> list[str] | None:
+    """Write our sources and fetch their lists; None if they are fresh and nothing was done.
 
-    ``suite`` is where source packages come from. Raises ProvisionError.
+    ``suite`` is where source packages come from. Returns what apt says of lists that it could
+    not fetch: it is content with those it has, or none. Raises ProvisionError.
     """
     sources = private_sources(read_entries(), release_codename(), suite)
     file = apt_dir / "debian.sources"
@@ -99,7 +104,7 @@ def update_lists(apt_dir: Path, suite: str = SOURCE_SUITE, *, force: bool = Fals
         known = file.read_text() if file.is_file() else ""
         fresh = stamp.is_file() and time.time() - stamp.stat().st_mtime < LISTS_MAX_AGE_S
         if known == sources and fresh and not force:
-            return False
+            return None
         require_space(apt_dir, LISTS_BYTES, "package lists")
         (apt_dir / "lists" / "partial").mkdir(parents=True, exist_ok=True)
         file.write_text(sources)
@@ -108,24 +113,41 @@ def update_lists(apt_dir: Path, suite: str = SOURCE_SUITE, *, force: bool = Fals
         raise ProvisionError(
             f"{apt_dir} cannot be written: {error.strerror}", hint="set CCA_CACHE to another folder"
         ) from error
-    run_apt(["apt-get", *apt_options(apt_dir), "update"], what="apt-get update")
-    stamp.touch()
-    return True
+    said = run_apt(["apt-get", *apt_options(apt_dir), "update"], what="apt-get update")
+    complaints = [line for line in said.splitlines() if line.startswith(_COMPLAINTS)]
+    if not complaints:
+        stamp.touch()
+    return complaints
 
 
-def with_lists(apt_dir: Path, suite: str, action: Callable[[], None]) -> None:
+def with_lists(apt_dir: Path, suite: str, action: Callable[[], object]) -> None:
     """Do something with apt; once more with new lists if it failed with those of earlier.
 
     A mirror drops the files of a version as soon as there is a newer one.
     """
-    just_fetched = update_lists(apt_dir, suite)
+    complaints = update_lists(apt_dir, suite)
     try:
         action()
-    except ProvisionError:
-        if just_fetched:
-            raise
-        update_lists(apt_dir, suite, force=True)
+        return
+    except ProvisionError as problem:
+        if complaints is not None:
+            raise _with_cause(problem, complaints) from None
+    complaints = update_lists(apt_dir, suite, force=True)
+    try:
         action()
+    except ProvisionError as problem:
+        raise _with_cause(problem, complaints or []) from None
+
+
+def _with_cause(problem: ProvisionError, complaints: Sequence[str]) -> ProvisionError:
+    """The failure, and before it what the lists lack."""
+    if not complaints:
+        return problem
+    lines = "\n".join(f"  | {line}" for line in complaints[-_TAIL_LINES:])
+    return ProvisionError(
+        f"apt-get update could not fetch all lists:\n{lines}\n{problem.message}",
+        hint=problem.hint,
+    )
 
 
 def install(packages: Sequence[str], apt_dir: Path) -> None:

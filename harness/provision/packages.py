@@ -138,7 +138,11 @@ class PackageIndex:
             *(f"{name}: {value}" for name, value in mirror.options),
         ]
         (self._dir / "debian.sources").write_text("\n".join(fields) + "\n")
-        run_apt(["apt-get", *self._options(), "update"], what=f"package lists of {self.suite}")
+        # By itself apt is content with lists that it could not fetch.
+        strict = ["-o", "APT::Update::Error-Mode=any"]
+        run_apt(
+            ["apt-get", *self._options(), *strict, "update"], what=f"package lists of {self.suite}"
+        )
         self._stamp.write_text("{}")
 
     def _find(self, wanted: str) -> Package:

@@ -118,3 +118,9 @@ def test_a_packed_folder_is_always_the_same(tmp_path: Path) -> None:
         (folder / "x.ko").write_text("module")
     one, two = (pack_folder(tmp_path / name / "lib", tmp_path / name) for name in ("a", "b"))
     assert one == two
+
+
+def test_lists_must_all_be_fetched(index: PackageIndex, log: Path) -> None:
+    index.resolve(["busybox"])
+    [update] = [line for line in log.read_text().splitlines() if line.endswith(" update")]
+    assert "-o APT::Update::Error-Mode=any update" in update

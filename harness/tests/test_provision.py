@@ -221,6 +221,35 @@ def test_lists_that_are_out_of_date_are_fetched_and_all_is_tried_again(
     assert calls == ["update", "install", "update", "install"]
 
 
+OFFLINE = """\
+case "$*" in
+*update*)
+    echo "Ign:1 http://mirror.example/debian trixie InRelease"
+    echo "W: Failed to fetch http://mirror.example/x  Could not resolve 'mirror.example'"
+    echo "W: Some index files failed to download. They have been ignored, or old ones used."
+    ;;
+*) echo "E: You must put some 'deb-src' URIs in your sources.list"; exit 100 ;;
+esac"""
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_lists_that_could_not_be_fetched_are_the_cause(
+    tmp_path: Path, fake_apt: Path, fresh: bool
+) -> None:
+    if fresh:
+        apt.update_lists(tmp_path / "apt", "trixie")
+    program(tmp_path / "bin" / "apt-get", OFFLINE)
+    with pytest.raises(ProvisionError) as caught:
+        apt.download_source("p", "1", "trixie", tmp_path, tmp_path / "apt")
+    assert caught.value.message.startswith(
+        "apt-get update could not fetch all lists:\n"
+        "  | W: Failed to fetch http://mirror.example/x  Could not resolve 'mirror.example'\n"
+        "downloading source p 1 (trixie): exit status 100\n  command: apt-get -o "
+    )
+    assert caught.value.hint.startswith("check the network and the mirror")
+    assert not (tmp_path / "apt" / "updated").exists()
+
+
 def test_source_comes_from_the_suite_that_the_stack_names(tmp_path: Path, fake_apt: Path) -> None:
     (tmp_path / "p.dsc").write_text("")
     apt.download_source("p", "1", "forky", tmp_path, tmp_path / "apt")
