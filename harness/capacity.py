@@ -81,10 +81,14 @@ def workers(host: Host, need: Need) -> int:
 
 
 def load_now() -> dict[str, float]:
-    """How busy the host is: CPUs, load of the last minute, percent of time stalled, free MiB."""
+    """How busy the host is: CPUs, load of the last minute, percent of time stalled, free MiB.
+
+    The load is of the whole host, whatever part of it is ours: ``host_cpus`` belong to it.
+    """
     host = Host.here()
     return {
         "cpus": host.cpus,
+        "host_cpus": os.cpu_count() or 1,
         "load": round(os.getloadavg()[0], 2),
         "cpu_stalled": _stalled_percent("cpu"),
         "memory_stalled": _stalled_percent("memory"),
@@ -94,8 +98,9 @@ def load_now() -> dict[str, float]:
 
 def overloaded(load: dict[str, float]) -> str:
     """Why such a load explains a missed deadline, or "" if it does not."""
-    if load.get("load", 0) > _BUSY_LOAD_PER_CPU * load.get("cpus", 1):
-        return f"load {load['load']:g} on {load['cpus']:g} CPUs"
+    cpus = load.get("host_cpus", load.get("cpus", 1))
+    if load.get("load", 0) > _BUSY_LOAD_PER_CPU * cpus:
+        return f"load {load['load']:g} on {cpus:g} CPUs"
     for kind in ("cpu", "memory"):
         percent = load.get(f"{kind}_stalled", 0)
         if percent > _BUSY_STALLED_PERCENT:

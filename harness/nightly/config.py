@@ -24,6 +24,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness.errors import HarnessError
+from harness.nightly.words import joined
 
 AXES = ("stack", "kernel", "page_size", "vmm", "profile")
 _NUMBER = (int, float)
@@ -60,10 +62,23 @@ _BENCH_KEYS: _Kinds = {
     "samples": (int,),
     "budget_min": _NUMBER,
 }
+_CELLS_KEYS: _Kinds = {
+    **dict.fromkeys(AXES, (str, list)),
+    "without": (list,),
+    "budget_min": _NUMBER,
+}
 
 
 class NightlyError(HarnessError):
     """The file of a nightly is wrong, or its folder or history cannot be used."""
+
+
+def unwritable(place: Path, problem: OSError) -> NightlyError:
+    """The error of a folder or file of a night that could not be made, changed or deleted."""
+    return NightlyError(
+        f"{place} cannot be written: {problem.strerror}",
+        hint="free space there, or let [night] folder name another place",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +131,7 @@ def load_config(file: Path) -> NightConfig:
         raise NightlyError(
             f"{file} cannot be read: {problem.strerror}", hint="--config=FILE names another"
         ) from None
-    except tomllib.TOMLDecodeError as problem:
+    except ValueError as problem:  # of the syntax, or of bytes that are not UTF-8
         raise NightlyError(f"{file} is not TOML: {problem}") from None
     return _Reader(file).read(data)
 
@@ -130,6 +145,7 @@ class _Reader:
     def read(self, data: dict[str, Any]) -> NightConfig:
         self._known(data, {"night", "cells", "bench", *AXES}, "")
         night = self._table(data.get("night", {}), _NIGHT_KEYS, "[night]")
+        self._check(night)
         axes = {axis: self._axis(axis, data.get(axis, {})) for axis in AXES}
         default_s = 60.0 * night.get("cell_budget_min", 60)
         rows = self._list(data, "cells")
@@ -139,9 +155,10 @@ class _Reader:
             self._wrong(f"[[cells]]: {double[0]} is there twice")
         if not cells:
             self._wrong("there is no [[cells]]: nothing would run")
-        keep = night.get("keep_recordings", "failed")
-        if keep not in ("failed", "all"):
-            self._wrong(f'[night] keep_recordings: wants "failed" or "all", got {keep!r}')
+        bench = tuple(self._bench(row) for row in self._list(data, "bench"))
+        stacks = [plan.stack for plan in bench]
+        if twice := sorted({stack for stack in stacks if stacks.count(stack) > 1}):
+            self._wrong(f"[[bench]]: {twice[0]} is there twice")
         return NightConfig(
             file=self.file,
             folder=Path(night.get("folder", "runs/nightly")).absolute(),
@@ -151,11 +168,20 @@ class _Reader:
             reruns=night.get("reruns", 2),
             most_reruns=night.get("most_reruns", 40),
             keep_nights=night.get("keep_nights", 30),
-            keep_recordings=keep,
+            keep_recordings=night.get("keep_recordings", "failed"),
             quarantine=self.file.absolute().parent / night.get("quarantine", "quarantine.toml"),
             cells=tuple(cells),
-            bench=tuple(self._bench(row) for row in self._list(data, "bench")),
+            bench=bench,
         )
+
+    def _check(self, night: dict[str, Any]) -> None:
+        keep, workers = night.get("keep_recordings", "failed"), night.get("workers", "auto")
+        if keep not in ("failed", "all"):
+            self._wrong(f'[night] keep_recordings: wants "failed" or "all", got {keep!r}')
+        if workers != "auto" and not str(workers).isdecimal():
+            self._wrong(f'[night] workers: wants "auto" or a number, got {workers!r}')
+        if night.get("keep_nights") == 0:
+            self._wrong("[night] keep_nights: wants 1 or more, got 0")
 
     def _axis(self, axis: str, values: Any) -> dict[str, dict[str, Any]]:
         if not isinstance(values, dict):
@@ -171,11 +197,11 @@ class _Reader:
     def _cells(
         self, row: dict[str, Any], axes: dict[str, dict[str, dict[str, Any]]], default_s: float
     ) -> list[Cell]:
-        self._known(row, {*AXES, "without", "budget_min"}, "[[cells]] ")
+        self._table(row, _CELLS_KEYS, "[[cells]]")
         chosen = {axis: self._names(row, axis, axes[axis]) for axis in AXES if axis in row}
         if "stack" not in chosen:
             self._wrong("[[cells]]: wants stack, such as stack = ['embedded']")
-        without = row.get("without", [])
+        without = [self._pattern(one, axes, chosen) for one in row.get("without", [])]
         found = []
         for names in product(*chosen.values()):
             picked = dict(zip(chosen, names, strict=True))
@@ -187,13 +213,20 @@ class _Reader:
             found.append(_cell(picked, parts, min(own)))
         return found
 
+    def _pattern(
+        self, one: Any, axes: dict[str, dict[str, dict[str, Any]]], chosen: Mapping[str, object]
+    ) -> dict[str, list[str]]:
+        """A combination to leave out: axes of these cells, and the values meant."""
+        self._table(one, dict.fromkeys(chosen, (str, list)), "[[cells]] without")
+        return {axis: self._names(one, axis, axes[axis]) for axis in one}
+
     def _names(self, row: dict[str, Any], axis: str, known: Mapping[str, object]) -> list[str]:
         names = row[axis] if isinstance(row[axis], list) else [row[axis]]
         for name in names:
-            if name not in known:
+            if not isinstance(name, str) or name not in known:
                 there = ", ".join(known) or "none"
                 self._wrong(f"[[cells]] {axis}: there is no [{axis}.{name}], only {there}")
-        return [str(name) for name in names]
+        return names
 
     def _bench(self, row: dict[str, Any]) -> BenchPlan:
         values = self._table(row, _BENCH_KEYS, "[[bench]]")
@@ -211,14 +244,16 @@ class _Reader:
         return list(rows)
 
     def _table(self, values: Any, known: _Kinds, where: str) -> dict[str, Any]:
+        if not isinstance(values, dict):
+            self._wrong(f"{where}: wants a table, got {values!r}")
         self._known(values, set(known), f"{where} ")
         for key, value in values.items():
             kinds = known[key]
             if not isinstance(value, kinds) or isinstance(value, bool):
                 names = " or ".join(kind.__name__ for kind in kinds)
                 self._wrong(f"{where} {key}: wants {names}, got {value!r}")
-            if isinstance(value, int | float) and value < 0:
-                self._wrong(f"{where} {key}: {value} is below 0")
+            if isinstance(value, int | float) and not 0 <= value < math.inf:
+                self._wrong(f"{where} {key}: wants a number, 0 or more, got {value}")
         return dict(values)
 
     def _known(self, values: Mapping[str, object], known: set[str], where: str) -> None:
@@ -230,12 +265,8 @@ class _Reader:
         raise NightlyError(f"{self.file}: {what}")
 
 
-def _matches(picked: Mapping[str, str], pattern: Mapping[str, Any]) -> bool:
-    return all(picked.get(axis) in _as_list(names) for axis, names in pattern.items())
-
-
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _matches(picked: Mapping[str, str], pattern: Mapping[str, list[str]]) -> bool:
+    return all(picked.get(axis) in names for axis, names in pattern.items())
 
 
 def _cell(picked: Mapping[str, str], parts: list[dict[str, Any]], budget_s: float) -> Cell:
@@ -247,7 +278,7 @@ def _cell(picked: Mapping[str, str], parts: list[dict[str, Any]], budget_s: floa
         axes=dict(picked),
         stack=str(parts[0].get("file", picked["stack"])),
         settings=gathered("set"),
-        arguments=gathered("arguments"),
+        arguments=joined(gathered("arguments")),
         tests=gathered("tests"),
         budget_s=budget_s,
     )

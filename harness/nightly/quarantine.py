@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -85,7 +84,8 @@ def load_quarantine(file: Path, today: date) -> Quarantine:
     except (OSError, ValueError) as problem:
         raise NightlyError(f"{file} cannot be read: {problem}") from None
     rows = data.get("quarantine", [])
-    if set(data) - {"quarantine"} or not isinstance(rows, list):
+    tables = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+    if set(data) - {"quarantine"} or not tables:
         raise NightlyError(f"{file}: wants nothing but [[quarantine]]")
     return Quarantine(tuple(_entry(file, n, row) for n, row in enumerate(rows, 1)), today)
 
@@ -96,9 +96,12 @@ def _entry(file: Path, number: int, row: dict[str, Any]) -> Entry:
         if key not in _KNOWN:
             raise NightlyError(f"{where}: {key} is not a key, only {', '.join(_KNOWN)}")
     for key, kind in _NEEDED.items():
-        if not isinstance(row.get(key), kind) or row[key] == "":
+        if type(row.get(key)) is not kind or row[key] == "":  # a moment is a date as well
             got = f"got {row[key]!r}" if key in row else "it is missing"
             raise NightlyError(f"{where}: {key} wants a {kind.__name__}, {got}")
+    cells = row.get("cells", [])
+    if not isinstance(cells, list) or not all(isinstance(cell, str) for cell in cells):
+        raise NightlyError(f"{where}: cells wants a list of names, got {cells!r}")
     days = (row["until"] - row["since"]).days
     if not 0 <= days <= LONGEST_DAYS:
         raise NightlyError(
@@ -108,15 +111,11 @@ def _entry(file: Path, number: int, row: dict[str, Any]) -> Entry:
         )
     return Entry(
         row["test"],
-        tuple(_strings(row.get("cells", []))),
+        tuple(cells),
         row["since"],
         row["until"],
         row["reason"],
     )
-
-
-def _strings(values: Sequence[object]) -> list[str]:
-    return [str(value) for value in values]
 
 
 def _like(text: str, pattern: str) -> bool:

@@ -8,51 +8,84 @@ import os
 import shutil
 from pathlib import Path
 
-from harness.nightly.config import NightlyError
+from harness.nightly.config import NightlyError, unwritable
 from harness.nightly.history import History
 
-_KEPT_OF_OLD = ("report.html", "junit.xml", "results.jsonl", "kcidb.json", "night.json")
+_KEPT_OF_OLD = (
+    *("report.html", "coverage.html", "junit.xml", "results.jsonl", "kcidb.json"),
+    "night.json",
+)
 
 
 def recordings(cell: Path) -> int:
     """Delete recordings of machines on which nothing failed; return the bytes."""
-    needed = {path for file in cell.rglob("failure.json") if (path := _recording(file))}
+    needed = {path for file in cell.rglob("failure.json") for path in _needed(file)}
     freed = 0
     for tap in cell.rglob("*.tap"):
-        if tap.is_file() and tap.resolve() not in needed:
+        real = tap.resolve()
+        if tap.is_file() and needed.isdisjoint([real, *real.parents]):
             freed += tap.stat().st_size
             tap.unlink()
     return freed
 
 
 def old_nights(folder: Path, history: History, keep: int) -> list[str]:
-    """Of nights beyond the last ``keep`` only the reports stay; return the names."""
+    """Of nights beyond the last ``keep`` only the reports stay; return the names.
+
+    Raises NightlyError.
+    """
     gone = []
     for night in history.nights(10_000)[keep:]:
         place = folder / night.id
         heavy = [path for path in place.glob("*") if path.name not in _KEPT_OF_OLD]
         for path in heavy:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+            try:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+            except OSError as problem:
+                raise unwritable(path, problem) from problem
         if heavy:
             gone.append(night.id)
     return gone
 
 
+def unreported(folder: Path, history: History) -> list[str]:
+    """Nights that came to their end, but were killed before their report was written."""
+    done = [folder / night.id for night in history.nights() if night.state == "done"]
+    return [
+        place.name
+        for place in done
+        if (place / "night.json").is_file() and not (place / "report.html").exists()
+    ]
+
+
 def publish(night: Path, target: Path) -> None:
     """Make ``target`` the night's folder anew, files linked where they can be.
 
-    Raises NightlyError if ``target`` is something else, or cannot be written.
+    Killed at any moment it leaves the one before, none, or the new one, and folders beside it
+    that the next one clears. Raises NightlyError if ``target`` is something else, or cannot be
+    written.
     """
+    target = target.absolute()
+    draft, old = (target.with_name(f".{target.name}.{word}") for word in ("draft", "old"))
     if target.exists() and not (target / "night.json").is_file():
         raise NightlyError(
             f"{target} is there already and is not a night", hint="name a folder to be made"
         )
     try:
+        _clear(draft, old)
+        shutil.copytree(night, draft, symlinks=True, copy_function=_link)
         if target.exists():
-            shutil.rmtree(target)
-        shutil.copytree(night, target, symlinks=True, copy_function=_link)
+            target.rename(old)
+        draft.rename(target)
+        _clear(old)
     except (OSError, shutil.Error) as problem:
         raise NightlyError(f"{night} cannot be copied to {target}: {problem}") from problem
+
+
+def _clear(*folders: Path) -> None:
+    for folder in folders:
+        if folder.exists():
+            shutil.rmtree(folder)
 
 
 def _link(source: str, target: str) -> None:
@@ -62,9 +95,11 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _recording(failure: Path) -> Path | None:
+def _needed(failure: Path) -> list[Path]:
+    """The recording of a failure and the folder of its machine: a crash knows the folder only."""
     try:
-        found = json.loads(failure.read_text(encoding="utf-8")).get("recording")
+        facts = json.loads(failure.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return Path(found["file"]).resolve() if found else None
+        return []
+    names = [(facts.get("recording") or {}).get("file"), facts.get("machine_folder")]
+    return [Path(name).resolve() for name in names if name]

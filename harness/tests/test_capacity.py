@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,8 @@ def test_container_without_limits_has_what_the_machine_has(tmp_path: Path) -> No
         ({}, ""),
         ({"load": 4.0, "cpus": 2, "cpu_stalled": 50.0}, ""),
         ({"load": 9.5, "cpus": 2}, "load 9.5 on 2 CPUs"),
+        ({"load": 9.5, "cpus": 2, "host_cpus": 8}, ""),
+        ({"load": 20.5, "cpus": 2, "host_cpus": 8}, "load 20.5 on 8 CPUs"),
         ({"load": 1.0, "cpus": 2, "memory_stalled": 71.2}, "stalled for memory 71 % of the time"),
     ],
 )
@@ -105,4 +108,5 @@ def test_overload_has_a_reason(load: dict[str, float], why: str) -> None:
 def test_load_of_this_host_is_known() -> None:
     load = capacity.load_now()
     assert load["cpus"] > 0
+    assert load["host_cpus"] == os.cpu_count()
     assert load["free_mib"] > 0
