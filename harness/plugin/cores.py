@@ -10,10 +10,12 @@ uses a Linux host, gets every core.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,11 +33,11 @@ class OwnCore:
         self._kept: set[int] = set()
 
     @classmethod
-    def of(cls, worker: str, workers: int, every: frozenset[int]) -> OwnCore:
-        """The core of worker ``gw3`` among ``workers`` that may use the cores ``every``."""
-        if not worker.startswith("gw") or workers < len(every) or len(every) < 2:
+    def of(cls, slot: int | None, workers: int, every: frozenset[int]) -> OwnCore:
+        """The core of the worker in a slot among ``workers`` that may use the cores ``every``."""
+        if slot is None or workers < len(every) or len(every) < 2:
             return cls(None, every)
-        return cls(sorted(every)[int(worker[2:]) % len(every)], every)
+        return cls(sorted(every)[slot % len(every)], every)
 
     def keep(self, pid: int, *, several: bool) -> None:
         """A test begins: it and the machine's process stay here, or may go anywhere again."""
@@ -68,15 +70,47 @@ def _bind(task: int, cores: set[int] | frozenset[int]) -> None:
         os.sched_setaffinity(task, cores)
 
 
+class Slots:
+    """A slot for each worker; one that takes the place of a dead one gets its slot."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, int] = {}
+
+    def take(self, worker: str) -> int:
+        """Give the lowest free slot to a worker."""
+        slot = next(n for n in itertools.count() if n not in self._taken.values())
+        self._taken[worker] = slot
+        return slot
+
+    def give_back(self, worker: str) -> None:
+        """A worker is gone; one without a slot is none of ours."""
+        self._taken.pop(worker, None)
+
+
 _CORE = pytest.StashKey[OwnCore]()
+_SLOTS = pytest.StashKey[Slots]()
+_WORKER_SLOT = "cca_core_slot"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker its slot."""
+    slots = node.config.stash.setdefault(_SLOTS, Slots())
+    node.workerinput[_WORKER_SLOT] = slots.take(node.gateway.id)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker has ended; xdist says so before it starts another one for it."""
+    node.config.stash.setdefault(_SLOTS, Slots()).give_back(node.gateway.id)
 
 
 def own_core(config: pytest.Config) -> OwnCore:
     """The core of this worker."""
     if _CORE not in config.stash:
-        workers = int(getattr(config, "workerinput", {}).get("workercount", 0))
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-        config.stash[_CORE] = OwnCore.of(worker, workers, frozenset(os.sched_getaffinity(0)))
+        told = getattr(config, "workerinput", {})
+        slot, workers = told.get(_WORKER_SLOT), int(told.get("workercount", 0))
+        config.stash[_CORE] = OwnCore.of(slot, workers, frozenset(os.sched_getaffinity(0)))
     return config.stash[_CORE]
 
 
