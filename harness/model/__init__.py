@@ -16,6 +16,7 @@ from harness.model.calls import Call, Memory, call
 from harness.model.invariants import INVARIANTS, Invariant, check, check_step
 from harness.model.outcome import Continues, EnterVerdict, Exits, Outcome, RealmException
 from harness.model.platform import Layout, Pas, Platform, Region
+from harness.model.realm_side.access import as_seen
 from harness.model.realm_side.act import act
 from harness.model.realm_side.activity import (
     Access,
@@ -65,6 +66,7 @@ __all__ = [
     "Verdict",
     "Wait",
     "act",
+    "as_seen",
     "call",
     "check",
     "check_step",

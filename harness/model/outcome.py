@@ -54,13 +54,15 @@ class Continues:
 class Exits:
     """RMI_REC_ENTER returns; every field of RmiRecExit not named is zero.
 
-    ``unspecified`` gives, for some fields, the bits that may be anything.
+    ``unspecified`` gives, for some fields, the bits that may be anything. ``other`` is what
+    the exit may be instead.
     """
 
     reason: int
     fields: Mapping[str, int]
     gprs: tuple[int, ...] = ()
     unspecified: Mapping[str, int] = field(default_factory=dict)
+    other: Exits | None = None
 
     @property
     def reason_name(self) -> str:
@@ -69,6 +71,8 @@ class Exits:
 
     def mismatches(self, record: Mapping[str, Value]) -> list[str]:
         """Compare with a decoded RmiRecExit; one line for each field that differs."""
+        if self.other is not None and not self.other.mismatches(record):
+            return []
         found = []
         for name, seen in record.items():
             wanted = self._wanted(name)

@@ -9,7 +9,7 @@ from harness.abi import Condition
 from harness.model.calls import Call
 from harness.model.conditions import failing
 from harness.model.conditions.granules import RMI_ABI_VERSION
-from harness.model.effects import EFFECTS
+from harness.model.effects import EFFECTS, OTHERWISE
 from harness.model.effects.realm import psci_complete_denied_too_late
 from harness.model.outcome import EnterVerdict
 from harness.model.realm_side.entry import enter
@@ -45,7 +45,9 @@ def step(state: State, call: Call) -> tuple[Verdict, State]:
         outcome, after = enter(view)
         return EnterVerdict(_ENTER, call, (Answer((_SUCCESS,)),), outcome), after
     outputs, after = EFFECTS[view.name](view)
-    return Verdict(view.name, call, (Answer((_SUCCESS, *outputs)),)), after
+    other = OTHERWISE[view.name](view) if view.name in OTHERWISE else None
+    seen = (outputs,) if other is None else (outputs, other)
+    return Verdict(view.name, call, tuple(Answer((_SUCCESS, *out)) for out in seen)), after
 
 
 def failing_conditions(state: State, call: Call) -> tuple[str, ...]:

@@ -281,3 +281,17 @@ def test_lpa2_realm_has_its_own_descriptor_layout() -> None:
     assert scene.of(rd).walk(border, 3).entry.pa == 0b11 << 50 | 1 << 49
     verdict, _ = step(scene.state, scene.call("RMI_RTT_READ_ENTRY", rd, border, 3))
     assert verdict.output("desc") == desc
+
+
+@pytest.mark.parametrize("ripas", [Ripas.EMPTY, Ripas.DESTROYED])
+def test_some_rmms_show_the_pa_of_destroyed_data(scene: Scene, ripas: Ripas) -> None:
+    rd = scene.realm()
+    if ripas is Ripas.DESTROYED:
+        scene.ram(rd, HEAP, HEAP + PAGE)
+        scene.data(rd, HEAP)
+        scene.do("RMI_DATA_DESTROY", rd, HEAP)
+    data = scene.data(rd, HEAP)
+    verdict, _ = step(scene.state, scene.call("RMI_RTT_READ_ENTRY", rd, HEAP, 3))
+    shown = [answer.x for answer in verdict.acceptable]
+    pas = (0, data) if ripas is Ripas.DESTROYED else (data,)
+    assert shown == [(0, 3, 1, pa, ripas) for pa in pas]

@@ -27,6 +27,7 @@ from harness.model import (
     Smc,
     Wait,
     act,
+    as_seen,
     check,
     step,
 )
@@ -35,7 +36,7 @@ from harness.model.realm_side.access import translation_fault
 from harness.model.scenarios import Scene
 from harness.model.scenarios.good import ATTRIBUTES
 from harness.realm.exits import DataAbort, InstructionAbort, RipasChangeExit, decode_exit
-from harness.tests.model_kits import PLAIN, kit
+from harness.tests.model_kits import PAGES, PLAIN, RMM, SECURE, kit
 from harness.types import GRANULE_BYTES
 
 PAGE = GRANULE_BYTES
@@ -232,9 +233,10 @@ def test_sea_is_injected(flags: int) -> None:
     [
         (Access(DEVICE, has_syndrome=False), None),
         (Access(DEVICE, Kind.WRITE), READ_ONLY),
+        (Access(DEVICE, Kind.WRITE, has_syndrome=False), READ_ONLY),
         (Access(DEVICE, Kind.READ), ATTRIBUTES & ~(1 << 6)),
     ],
-    ids=["no-syndrome", "read-only", "write-only"],
+    ids=["no-syndrome", "read-only", "read-only-no-syndrome", "write-only"],
 )
 def test_abort_that_is_not_emulatable(access: Access, mapped: int | None) -> None:
     guest = Guest()
@@ -247,6 +249,93 @@ def test_abort_that_is_not_emulatable(access: Access, mapped: int | None) -> Non
     abort = guest.scene.state.recs[guest.rec].abort
     assert abort is not None
     assert not abort.is_emulatable
+
+
+def shared(desc: int) -> Guest:
+    """A realm with a page at the border, not yet activated."""
+    guest = Guest()
+    guest.scene.tables(guest.rd, BORDER)
+    guest.scene.do("RMI_RTT_MAP_UNPROTECTED", guest.rd, BORDER, 3, desc)
+    return guest
+
+
+def refused(seen: Exits, fault_status: int) -> None:
+    """The exit has this fault, its host cannot emulate, some RMMs let it."""
+    assert (seen.fields["esr"], seen.gprs) == (0x24 << 26 | fault_status, ())
+    assert seen.other is not None
+    assert seen.other.fields["esr"] & (1 << 24 | 0x3F) == 1 << 24 | fault_status
+
+
+@pytest.mark.parametrize("mem_attr", [*range(4), 0b101, 0b110, 0b111])
+@pytest.mark.parametrize(
+    "access",
+    [Access(DEVICE), Access(DEVICE + 1), Access(DEVICE, needs_normal=True)],
+    ids=["aligned", "unaligned", "block"],
+)
+def test_device_memory_is_used_aligned(mem_attr: int, access: Access) -> None:
+    guest = shared(PAGES | mem_attr << 2 | 3 << 6).start()
+    if access == Access(DEVICE) or mem_attr > 4:
+        assert guest.goes_on(access) == Continues()
+    else:
+        refused(guest.exit(access), 0x21)
+
+
+def test_type_of_memory_counts_before_the_right_to_write() -> None:
+    guest = shared(PAGES | 1 << 6).start()
+    refused(guest.exit(Access(DEVICE + 1, Kind.WRITE)), 0x21)
+    guest.enter()
+    refused(guest.exit(Access(DEVICE, Kind.WRITE)), 0x0F)
+
+
+@pytest.mark.parametrize(
+    ("pa", "foreign"),
+    [(PAGES, False), (RMM, True), (SECURE, False)],
+    ids=["dram", "realm-pas", "unknown"],
+)
+def test_shared_page_must_be_non_secure(pa: int, foreign: bool) -> None:
+    """Where the model does not know what there is, the access goes on."""
+    guest = shared(pa | ATTRIBUTES).start()
+    if foreign:
+        refused(guest.exit(Access(DEVICE)), 0x28)
+    else:
+        assert guest.goes_on(Access(DEVICE)) == Continues()
+
+
+def test_shared_page_may_be_delegated() -> None:
+    guest = shared(PAGES | ATTRIBUTES).start()
+    guest.scene.do("RMI_GRANULE_DELEGATE", PAGES)
+    refused(guest.exit(Access(DEVICE)), 0x28)
+    guest.scene.do("RMI_GRANULE_UNDELEGATE", PAGES)
+    guest.enter()
+    assert guest.goes_on(Access(DEVICE)) == Continues()
+
+
+def test_granule_behind_a_block() -> None:
+    """The page that the access meets counts, not the first one of the block."""
+    guest = Guest()
+    guest.scene.tables(guest.rd, BORDER, 2)
+    desc = PAGES | ATTRIBUTES
+    guest.scene.do("RMI_RTT_MAP_UNPROTECTED", guest.rd, BORDER, 2, desc)
+    guest.scene.do("RMI_GRANULE_DELEGATE", PAGES + 300 * PAGE)
+    guest.start()
+    assert guest.goes_on(Access(BORDER)) == Continues()
+    refused(guest.exit(Access(BORDER + 300 * PAGE + 8)), 0x28)
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_what_an_rmm_shows_of_a_permission_fault_it_must_take(shows: bool) -> None:
+    guest = shared(READ_ONLY | PAGES).start()
+    seen = guest.exit(Access(DEVICE, Kind.WRITE, value=7))
+    assert seen.other is not None
+    layout = codec("RmiRecExit")
+    shown = seen.other if shows else seen
+    record = layout.unpack(layout.encode(**shown.fields, gprs=shown.gprs))
+    assert seen.mismatches(record) == []
+    state = as_seen(guest.scene.state, guest.rec, seen, record)
+    abort = state.recs[guest.rec].abort
+    assert abort is not None
+    assert abort.is_emulatable is shows
+    assert check(state) == []
 
 
 def test_shared_memory_is_used_but_not_executed() -> None:

@@ -21,6 +21,9 @@
 
 #define REGISTER_ZERO 31U
 
+/* start.S: PAR_EL1 after AT S1E1R; PAR_FAILED, too, if the walk was aborted. */
+uint64_t at_s1_read(uint64_t va);
+
 static uint64_t fault_class(uint64_t esr)
 {
 	return esr & ESR_FSC_MASK & ~FSC_LEVEL_MASK;
@@ -80,12 +83,12 @@ static enum run_next external_abort(struct run *run)
 }
 
 /*
- * HPFAR_EL2 holds the IPA but for granule protection faults, and for permission faults other than
- * those of a stage 1 walk.
+ * HPFAR_EL2 holds the IPA but for granule protection and alignment faults, and for permission
+ * faults other than those of a stage 1 walk.
  */
 static bool hpfar_is_written(uint64_t esr)
 {
-	return !is_granule_protection(esr) &&
+	return !is_granule_protection(esr) && (esr & ESR_FSC_MASK) != FSC_ALIGNMENT &&
 	       (fault_class(esr) != FSC_PERMISSION || (esr & ESR_S1PTW) != 0);
 }
 
@@ -100,9 +103,7 @@ static bool find_hpfar(struct run *run)
 	if (hpfar_is_written(run->esr))
 		return true;
 	par = read_sysreg(par_el1);
-	__asm__ volatile("at s1e1r, %0" : : "r"(run->far) : "memory");
-	isb();
-	result = read_sysreg(par_el1);
+	result = at_s1_read(run->far);
 	write_sysreg(par_el1, par);
 	run->hpfar = (result & PAR_PA_MASK) >> HPFAR_TO_IPA_SHIFT;
 	return (result & PAR_FAILED) == 0;
@@ -127,14 +128,17 @@ static bool is_denied(const struct run *run, uint64_t ipa, struct rtt_walk *walk
 	return rd_ipa_is_protected(run->rd, ipa) && walk->ripas == RIPAS_EMPTY;
 }
 
-/* Another PE changed the tables since the fault was taken, so that the access may succeed now. */
+/*
+ * Another PE mapped the page since the fault was taken, so that the access may succeed now. What
+ * is wrong with a mapping (rights, Device memory, the granule) stays wrong.
+ */
 static bool is_stale(const struct run *run, const struct rtt_walk *walk)
 {
-	if (is_granule_protection(run->esr))
+	if (fault_class(run->esr) != FSC_TRANSLATION)
 		return false;
 	if (walk->hipas == HIPAS_ASSIGNED)
 		return walk->ripas == RIPAS_RAM;
-	return walk->hipas == HIPAS_ASSIGNED_NS && fault_class(run->esr) != FSC_PERMISSION;
+	return walk->hipas == HIPAS_ASSIGNED_NS;
 }
 
 static enum run_next protected_data_abort(struct run *run)

@@ -178,7 +178,7 @@ vectors:
 	slot_branch realm_exit_fiq
 	slot_branch realm_exit_serror
 
-	/* A data abort in the copy loop of nsmem.c makes the copy fail; all else panics. */
+	/* A data abort in ns_copy or at_s1_read makes these fail; all else panics. */
 sync_at_el2:
 	stp	x0, x1, [sp, #-16]!
 	mrs	x0, esr_el2
@@ -186,6 +186,10 @@ sync_at_el2:
 	cmp	x0, #0x25
 	b.ne	1f
 	mrs	x0, elr_el2
+	adrp	x1, at_s1_read
+	add	x1, x1, :lo12:at_s1_read
+	cmp	x0, x1
+	b.eq	2f
 	adrp	x1, ns_copy
 	add	x1, x1, :lo12:ns_copy
 	cmp	x0, x1
@@ -196,7 +200,10 @@ sync_at_el2:
 	b.hs	1f
 	adrp	x0, ns_copy_fault
 	add	x0, x0, :lo12:ns_copy_fault
-	msr	elr_el2, x0
+	b	3f
+2:	adrp	x0, at_s1_read_fault
+	add	x0, x0, :lo12:at_s1_read_fault
+3:	msr	elr_el2, x0
 	ldp	x0, x1, [sp], #16
 	eret
 1:	ldp	x0, x1, [sp], #16
@@ -222,4 +229,19 @@ ns_copy:
 ns_copy_end:
 ns_copy_fault:
 	mov	x0, #0
+	ret
+
+/*
+ * uint64_t at_s1_read(uint64_t va): PAR_EL1 after AT S1E1R, or its F bit alone
+ * after a data abort of the walk: the Realm's tables may lie in what the host
+ * took away, or where there is no memory. Only the AT can be interrupted.
+ */
+	.global at_s1_read
+at_s1_read:
+	at	s1e1r, x0
+	isb
+	mrs	x0, par_el1
+	ret
+at_s1_read_fault:
+	mov	x0, #1
 	ret

@@ -8,10 +8,19 @@ from collections.abc import Callable
 import pytest
 
 from harness.plugin.fixtures import MakeGuest
-from harness.realm import DataAbort, Exit, GuestRealm, InstructionAbort, Reentry, a64
+from harness.realm import (
+    DataAbort,
+    Exit,
+    GuestRealm,
+    InstructionAbort,
+    NormalWorld,
+    Reentry,
+    a64,
+)
 from harness.realm.tables import S2AP_READ_ONLY
+from harness.realm.zoo import SPECIAL
 from harness.rmi import EnterFlags, Fails
-from harness.types import GRANULE_BYTES, Ipa
+from harness.types import GRANULE_BYTES, Ipa, Pa
 
 pytestmark = [pytest.mark.realm, pytest.mark.requires("realms")]
 
@@ -20,6 +29,10 @@ BORDER = Ipa(1 << 39)
 DEVICE = Ipa(BORDER + 0x0900_0000)
 BASE = 3
 PERMISSION_FAULT = 0b0011
+ALIGNMENT_FAULT, GRANULE_FAULT = 0x21, 0x28
+SECURE_RAM = Pa(0x0E10_0000)
+DEVICE_TYPES = pytest.mark.parametrize("mem_attr", range(4), ids=["nGnRnE", "nGnRE", "nGRE", "GRE"])
+"""What MemAttr says of memory that the host maps as Device."""
 EMULATE, SEA = EnterFlags.EMUL_MMIO, EnterFlags.INJECT_SEA
 
 
@@ -143,6 +156,47 @@ def test_write_to_a_read_only_page_is_not_emulatable(guest: GuestRealm) -> None:
     assert seen.fault_status >> 2 == PERMISSION_FAULT
     assert not seen.emulatable
     assert guest.rec.try_enter(flags=EMULATE) == Fails("rec_mmio")
+
+
+def refused_by_mapping(guest: GuestRealm, seen: Exit, fault_status: int) -> None:
+    """The exit names a fault of the mapping at DEVICE; the host cannot emulate, but abort it."""
+    assert isinstance(seen, DataAbort)
+    assert seen.fault_status == fault_status
+    assert not seen.emulatable
+    assert seen.number("hpfar") << 8 == DEVICE
+    assert not any(seen.gprs)
+    assert guest.rec.try_enter(flags=EMULATE) == Fails("rec_mmio")
+    assert guest.guest.finish(guest.guest.resume(Reentry(SEA))).is_external_abort
+
+
+@DEVICE_TYPES
+def test_unaligned_access_to_device_memory_exits(guest: GuestRealm, mem_attr: int) -> None:
+    """The host maps a page as Device: the realm may only use it aligned; else an exit."""
+    guest.realm.share_page(DEVICE, mem_attr=mem_attr)
+    assert guest.guest.read(DEVICE).ok
+    seen = guest.guest.submit("READ", DEVICE + 1, 8)
+    refused_by_mapping(guest, seen, ALIGNMENT_FAULT)
+    assert seen.number("far") == 1
+
+
+@pytest.mark.parametrize("command", ["READ", "WRITE"])
+def test_page_that_was_delegated_while_it_is_mapped(
+    guest: GuestRealm, ns: NormalWorld, command: str
+) -> None:
+    """The host delegates a page that it shares: an access exits with a granule fault."""
+    page = guest.realm.share_page(DEVICE)
+    assert guest.guest.read(DEVICE).ok
+    ns.rmi.granule_delegate(page).require()
+    refused_by_mapping(guest, guest.guest.submit(command, DEVICE, 8, 1), GRANULE_FAULT)
+    ns.undelegate(page)
+    assert guest.guest.read(DEVICE).ok
+
+
+@pytest.mark.parametrize("pa", [SECURE_RAM, SPECIAL["rmm"]], ids=["secure", "rmm"])
+def test_page_that_is_not_the_host_s_to_share(guest: GuestRealm, pa: Pa) -> None:
+    """RMI_RTT_MAP_UNPROTECTED takes any address; what is not Non-secure is a granule fault."""
+    guest.realm.tables.map_unprotected(DEVICE, pa)
+    refused_by_mapping(guest, guest.guest.submit("READ", DEVICE, 8), GRANULE_FAULT)
 
 
 def test_unaligned_access_whose_protected_half_is_unmapped(with_heap: GuestRealm) -> None:

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from harness.model.effects import granules, realm, rtt
-from harness.model.effects.common import Apply
+from harness.model.effects.common import Apply, Outputs
+from harness.model.view import View
 
 EFFECTS: Mapping[str, Apply] = {
     "RMI_VERSION": granules.version,
@@ -33,3 +34,8 @@ EFFECTS: Mapping[str, Apply] = {
     "RMI_RTT_SET_RIPAS": rtt.set_ripas,
 }
 """By command; RMI_REC_ENTER is the realm side's (:mod:`harness.model.realm_side.entry`)."""
+
+OTHERWISE: Mapping[str, Callable[[View], Outputs | None]] = {
+    "RMI_RTT_READ_ENTRY": rtt.read_entry_otherwise,
+}
+"""Outputs that are right, too, where RMMs are known to disagree."""

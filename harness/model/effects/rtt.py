@@ -9,7 +9,7 @@ from harness.abi import tables
 from harness.model import measure
 from harness.model.conditions.ripas import may_be_initialised
 from harness.model.conditions.rtt import attributes, child_table, host_descriptor, output_address
-from harness.model.effects.common import Effect, entry_replaced, tables_replaced
+from harness.model.effects.common import Effect, Outputs, entry_replaced, tables_replaced
 from harness.model.rtt import (
     ENTRIES,
     UNASSIGNED,
@@ -69,6 +69,15 @@ def read_entry(view: View) -> Effect:
     """RMI_RTT_READ_ENTRY: what the walk ended at."""
     walk = view.sure_walk
     return (walk.level, *entry_shown(walk.entry, view.sure_realm)), view.state
+
+
+def read_entry_otherwise(view: View) -> Outputs | None:
+    """RMI_RTT_READ_ENTRY of DESTROYED data: some RMMs show the PA."""
+    walk = view.sure_walk
+    entry = walk.entry
+    if entry.hipas is not Hipas.ASSIGNED or entry.ripas is not Ripas.DESTROYED:
+        return None
+    return walk.level, _STATE_OF[entry.hipas], entry.pa, entry.ripas
 
 
 def entry_shown(entry: Entry, realm: Realm) -> tuple[int, int, int]:

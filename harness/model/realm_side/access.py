@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+from harness.abi import Value, tables
 from harness.model.outcome import Continues, Exits, Outcome, RealmException, exits
+from harness.model.platform import Pas
 from harness.model.realm_side.activity import Access, Kind
-from harness.model.rtt import LAST_LEVEL, Hipas, Ripas, Walk
-from harness.model.state import Abort, Realm, Rec, State
+from harness.model.rtt import LAST_LEVEL, Hipas, Ripas, Walk, entry_bytes
+from harness.model.state import Abort, GranuleState, Realm, Rec, State
 from harness.types import GRANULE_BYTES
 
 EC_UNKNOWN = 0x00
@@ -18,9 +21,12 @@ EC_SHIFT = 26
 ESR_IL = 1 << 25
 _ISV, _SAS_SHIFT, _SF, _WNR = 1 << 24, 22, 1 << 15, 1 << 6
 _TRANSLATION, _PERMISSION, _TRANSLATION_MINUS_1 = 0b000100, 0b001100, 0b101011
+ALIGNMENT, GRANULE_PROTECTION = 0x21, 0x28
 _FSC_SEA = 0x10
 _FSC_ADDRESS_SIZE = frozenset(range(4))
 _S2AP_READ, _S2AP_WRITE = 1 << 6, 1 << 7
+_MEM_ATTR = tables().bitfield("UnprotectedDesc").bits("MemAttr")
+_DEVICE = range(0b100)
 _PAGE_OFFSET = GRANULE_BYTES - 1
 
 
@@ -39,7 +45,7 @@ def access(state: State, rec: Rec, act: Access) -> tuple[Outcome, State]:
     realm = state.realms[rec.rd]
     last = act.ipa + act.width_bytes - 1
     for ipa in dict.fromkeys((act.ipa, max(act.ipa, last & ~_PAGE_OFFSET))):
-        outcome = _meet(realm, act, ipa)
+        outcome = _meet(state, realm, act, ipa)
         if isinstance(outcome, Exits):
             return outcome, state.with_rec(replace(rec, abort=_remembered(realm, act, outcome)))
         if outcome is not None:
@@ -47,7 +53,7 @@ def access(state: State, rec: Rec, act: Access) -> tuple[Outcome, State]:
     return Continues(), state
 
 
-def _meet(realm: Realm, act: Access, ipa: int) -> Outcome | None:
+def _meet(state: State, realm: Realm, act: Access, ipa: int) -> Outcome | None:
     """What the page at ``ipa`` makes of the access; None when it lets it pass."""
     if ipa >= realm.ipa_top:
         return Continues(exception=sea(act, ipa, _FSC_ADDRESS_SIZE))
@@ -56,7 +62,7 @@ def _meet(realm: Realm, act: Access, ipa: int) -> Outcome | None:
         return _meet_protected(walk, act, ipa)
     if act.kind is Kind.FETCH:
         return Continues(exception=sea(act, ipa))
-    return _meet_unprotected(walk, act, ipa)
+    return _meet_unprotected(state, walk, act, ipa)
 
 
 def sea(act: Access, ipa: int, also: frozenset[int] = frozenset()) -> RealmException:
@@ -76,16 +82,42 @@ def _meet_protected(walk: Walk, act: Access, ipa: int) -> Outcome | None:
     return exits("SYNC", esr=esr, hpfar=hpfar(ipa))
 
 
-def _meet_unprotected(walk: Walk, act: Access, ipa: int) -> Outcome | None:
+def _meet_unprotected(state: State, walk: Walk, act: Access, ipa: int) -> Outcome | None:
+    """In the order in which the architecture looks: type of memory, rights, granule."""
     entry = walk.entry
     if entry.hipas is Hipas.UNASSIGNED_NS:
         if act.has_syndrome:
-            return _emulatable(walk, act, ipa)
+            return _emulatable(translation_fault(walk.level), act, ipa)
         return _not_emulatable(translation_fault(walk.level), ipa)
+    if _MEM_ATTR.get(entry.attributes) in _DEVICE and not act.is_for_device:
+        return _mapping_fault(ALIGNMENT, act, ipa)
     allowed = _S2AP_WRITE if act.kind is Kind.WRITE else _S2AP_READ
-    if entry.attributes & allowed:
+    if not entry.attributes & allowed:
+        return _mapping_fault(_PERMISSION | walk.level, act, ipa)
+    if _is_non_secure(state, output_address(walk, ipa)):
         return None
-    return _not_emulatable(_PERMISSION | walk.level, ipa)
+    return _mapping_fault(GRANULE_PROTECTION, act, ipa)
+
+
+def output_address(walk: Walk, ipa: int) -> int:
+    """The PA to which the page or block at the end of a walk leads."""
+    return walk.entry.pa | ipa & (entry_bytes(walk.level) - 1)
+
+
+def _is_non_secure(state: State, pa: int) -> bool:
+    """The host may map any PA, or delegate it later. Where nothing is known it is the host's."""
+    if state.granule(pa & ~_PAGE_OFFSET).state is not GranuleState.UNDELEGATED:
+        return False
+    region = state.platform.layout.region(pa)
+    return region is None or region.pas is Pas.NS
+
+
+def _mapping_fault(fault_status: int, act: Access, ipa: int) -> Exits:
+    """Not emulatable; TF-RMM 1.0-rel0 makes it emulatable where there is a syndrome."""
+    seen = _not_emulatable(fault_status, ipa)
+    if not act.has_syndrome:
+        return seen
+    return replace(seen, other=_emulatable(fault_status, act, ipa))
 
 
 def _not_emulatable(fault_status: int, ipa: int) -> Exits:
@@ -98,9 +130,9 @@ def _not_emulatable(fault_status: int, ipa: int) -> Exits:
     )
 
 
-def _emulatable(walk: Walk, act: Access, ipa: int) -> Exits:
+def _emulatable(fault_status: int, act: Access, ipa: int) -> Exits:
     is_write = act.kind is Kind.WRITE
-    esr = EC_DABT_LOWER << EC_SHIFT | _ISV | translation_fault(walk.level)
+    esr = EC_DABT_LOWER << EC_SHIFT | _ISV | fault_status
     esr |= (act.width_bytes.bit_length() - 1) << _SAS_SHIFT
     esr |= (_SF if act.register_bits == 64 else 0) | (_WNR if is_write else 0)
     unspecified = {"esr": ESR_IL}
@@ -136,6 +168,14 @@ def emulated_read(abort: Abort, word: int) -> int:
     if abort.sign_extend and value & sign:
         value -= sign << 1
     return value & ((1 << abort.register_bits) - 1)
+
+
+def as_seen(state: State, rec: int, exit_seen: Exits, record: Mapping[str, Value]) -> State:
+    """The state after an exit that may be one of two: ``record`` shows which it was."""
+    other, abort = exit_seen.other, state.recs[rec].abort
+    if other is None or abort is None or other.mismatches(record):
+        return state
+    return state.with_rec(replace(state.recs[rec], abort=replace(abort, is_emulatable=True)))
 
 
 def _mask(width_bytes: int) -> int:

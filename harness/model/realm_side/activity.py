@@ -25,7 +25,8 @@ class Access:
     """A memory access with stage 1 out of the way.
 
     ``has_syndrome`` is ISV: a single general register and no write-back. ``register_bits``
-    and ``sign_extend`` describe the load, ``value`` what a store writes.
+    and ``sign_extend`` describe the load, ``value`` what a store writes. ``needs_normal``:
+    Device memory does not take it, whatever its address (DC ZVA).
     """
 
     ipa: int
@@ -35,6 +36,12 @@ class Access:
     has_syndrome: bool = True
     register_bits: int = 64
     sign_extend: bool = False
+    needs_normal: bool = False
+
+    @property
+    def is_for_device(self) -> bool:
+        """Device memory takes it: aligned to its width."""
+        return not self.needs_normal and self.ipa % self.width_bytes == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ _T = tables()
 _FEATURE_NAMES = [name for name in _T.commands if name.startswith("PSCI_")]
 _FEATURES = frozenset(_T.command(name).fid for name in _FEATURE_NAMES)
 _SMCCC = _T.command("SMCCC_VERSION").fid
-_ZEROED = (0, 0, 0)
+_ZEROED = (0,) * 6
 
 
 def returned(name: str, x0: int, *rest: int) -> Continues:
@@ -27,7 +27,7 @@ def returned(name: str, x0: int, *rest: int) -> Continues:
 
 
 def resumed(reply: int) -> Continues:
-    """The realm resumes after an exit: x0 is the result, x1..x3 are zero."""
+    """The realm resumes after an exit: x0 is the result, x1..x6 are zero."""
     return returned("PSCI", reply, *_ZEROED)
 
 

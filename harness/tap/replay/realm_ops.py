@@ -9,12 +9,27 @@ from dataclasses import dataclass, replace
 from harness import model
 from harness.abi import codec, tables
 from harness.abi.codec import Value
-from harness.model import Access, Activity, EnterVerdict, GicAccess, Interrupt, Kind, Smc, Wait
+from harness.model import (
+    Access,
+    Activity,
+    EnterVerdict,
+    GicAccess,
+    Interrupt,
+    Kind,
+    Layout,
+    Pas,
+    Region,
+    Smc,
+    Wait,
+)
+from harness.model.realm_side.access import ALIGNMENT, GRANULE_PROTECTION, output_address
+from harness.model.rtt import LAST_LEVEL
 from harness.model.state import Rec
 from harness.model.verdict import Verdict
 from harness.tap.events import Call, Return
 from harness.tap.replay.ops import Done
 from harness.tap.replay.world import World
+from harness.types import GRANULE_BYTES
 
 _REASONS = tables().enum("RmiRecExitReason")
 SYNC, IRQ, FIQ = (_REASONS[name] for name in ("SYNC", "IRQ", "FIQ"))
@@ -146,7 +161,34 @@ class Exit:
         assert isinstance(after, World)
         if isinstance(outcome, model.Continues):
             return Done(world, f"wanted: the realm goes on after {activity}; seen: an exit")
-        return Done(after, _told(outcome, fields))
+        problem = _told(outcome, fields)
+        if problem or not fields:
+            return Done(after, problem)
+        settled = model.as_seen(after, rec, outcome, fields)
+        assert isinstance(settled, World)
+        return Done(settled)
+
+    def granule_fault(self, world: World) -> int | None:
+        """The granule of which the exit says that it is not Non-secure; the host mapped it."""
+        fields = (self.seen.structure if self.seen is not None else None) or {}
+        rec = world.recs.get(self.call.record.x[1])
+        if rec is None or not fields or _number(fields, "exit_reason") != SYNC:
+            return None
+        esr, ipa = _number(fields, "esr"), _page(fields)
+        if (esr >> 26, esr & _FSC) != (_EC_DATA, GRANULE_PROTECTION):
+            return None
+        realm = world.realms[rec.rd]
+        if realm.is_protected(ipa) or ipa >= realm.ipa_top:
+            return None
+        return output_address(realm.walk(ipa, LAST_LEVEL), ipa)
+
+    def believed(self, world: World, granule: int) -> Done:
+        """Judge it as if that granule were not Non-secure."""
+        platform = world.platform
+        foreign = Region(granule, granule + GRANULE_BYTES, Pas.ROOT)
+        layout = Layout((foreign, *platform.layout.regions))
+        done = self.run(replace(world, platform=replace(platform, layout=layout)))
+        return replace(done, world=replace(done.world, platform=platform))
 
 
 def _told(wanted: model.Exits, fields: Mapping[str, Value]) -> str:
@@ -185,7 +227,7 @@ def _synchronous(fields: Mapping[str, Value]) -> Activity | None:
         return GicAccess(esr & _ISS & ~_RT, first)
     if kind not in (_EC_FETCH, _EC_DATA) or esr & _FSC in _EXTERNAL:
         return None
-    page = (_number(fields, "hpfar") & _HPFAR) << 8
+    page = _page(fields)
     if kind == _EC_FETCH:
         return Access(page, Kind.FETCH, 4)
     return Access(
@@ -195,7 +237,12 @@ def _synchronous(fields: Mapping[str, Value]) -> Activity | None:
         first,
         has_syndrome=bool(esr & _ISV),
         register_bits=64 if esr & _SF else 32,
+        needs_normal=esr & _FSC == ALIGNMENT,
     )
+
+
+def _page(fields: Mapping[str, Value]) -> int:
+    return (_number(fields, "hpfar") & _HPFAR) << 8
 
 
 def _number(fields: Mapping[str, Value], name: str) -> int:

@@ -244,10 +244,23 @@ class Replay:
             if not self.known.attestation and op.seen.x[0] == _RSI_UNKNOWN:
                 self.known.attestation = True
                 return replace(world, platform=replace(platform, has_attestation=False))
+        if isinstance(op, Exit) and (after := self._excuse_granule_fault(op, world)):
+            return after
         if rec in world.recs or (self.known.knows(rec, world) and self.known.complete):
             return None
         self.tally.unjudged["what is at this address is not known"] += 1
         return world
+
+    def _excuse_granule_fault(self, op: Exit, world: World) -> World | None:
+        """RAM has holes, and hosts map more than RAM: there the machine is believed."""
+        pa = op.granule_fault(world)
+        if pa is None or (self.known.knows(pa, world) and self.known.is_memory(pa)):
+            return None
+        done = op.believed(world, pa)
+        if done.problem:
+            return None
+        self.tally.unjudged["whether this address is memory is not known"] += 1
+        return done.world
 
     def _learn(self, op: Rmi, world: World) -> World | None:
         """Features, and the number of auxiliary granules, are whatever the RMM says first."""
