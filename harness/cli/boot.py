@@ -57,8 +57,11 @@ def run(args: argparse.Namespace) -> int:
     with _signals_unwind(), _launch(built, folder.path) as machine:
         screen = Screen(machine.consoles, sys.stdout.buffer)
         talking = next(iter(machine.consoles.values()))
-        typist: Typist
-        typist = Keyboard(talking, screen.note) if sys.stdin.isatty() else Script(talking)
+        typist: Typist = (
+            Keyboard(talking, screen.note)
+            if sys.stdin.isatty()
+            else Script(talking, has_monitor="mailbox" in built.capabilities)
+        )
         screen.note(f"{built.name} boots; Ctrl-] ends; transcripts in {machine.folder}")
         with _raw_keyboard():
             try:

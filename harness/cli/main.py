@@ -9,7 +9,9 @@ module of the subcommand that was asked for does its heavy imports, inside ``run
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -51,7 +53,9 @@ class Command(Protocol):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``cca`` with these arguments (default: the process's); return the exit status."""
-    args = make_parser().parse_args(argv)
+    args, unknown = make_parser().parse_known_args(argv)
+    if unknown:  # by itself argparse would show the usage of cca, not of the subcommand
+        args.command_parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     command: Command = args.command_module
     return guarded(lambda: command.run(args), "cca")
 
@@ -64,7 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
     for name in COMMANDS:
         module = cast("Command", importlib.import_module(f"harness.cli.{name}"))
         sub = commands.add_parser(name, help=module.HELP, description=module.HELP)
-        sub.set_defaults(command_module=module)
+        sub.set_defaults(command_module=module, command_parser=sub)
         module.add_arguments(sub)
     return parser
 
@@ -89,9 +93,24 @@ def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
 def results_file(text: str) -> Path:
     """Argument type: a file to be written when all is done; a wrong place is refused at once."""
     path = Path(text)
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"{text} cannot be written")
+    why = ""
+    if path.is_dir():
+        why = "it is a folder"
+    elif not path.parent.is_dir():
+        why = f"there is no folder {path.parent}"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        why = os.strerror(errno.EACCES)
+    if why:
+        raise argparse.ArgumentTypeError(f"{text} cannot be written: {why}")
     return path
+
+
+def write_results(path: Path, text: str) -> None:
+    """Write such a file. Raises HarnessError."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise HarnessError(f"{path} cannot be written: {problem.strerror}") from problem
 
 
 def count(text: str) -> int:
@@ -102,7 +121,12 @@ def count(text: str) -> int:
 
 
 def guarded(action: Callable[[], int], program: str) -> int:
-    """Call ``action``; an error that we raise on purpose is printed as text, not as a trace."""
+    """Call ``action``; an error that we raise on purpose is printed as text, not as a trace.
+
+    What the locale's encoding does not have is printed as ``?``.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         return action()
     except HarnessError as error:

@@ -10,8 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness.cli.main import add_stack_arguments, count
-from harness.errors import HarnessError
+from harness.cli.main import add_stack_arguments, count, results_file, write_results
 
 HELP = "make random RMI calls on a stack, each answer compared with the model's"
 _PROGRESS_S = 5.0
@@ -28,7 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-n", dest="workers", type=count, default=1, help="machines at once (default 1)"
     )
     parser.add_argument(
-        "--save", type=Path, metavar="FILE", help="where a failing script goes (default: printed)"
+        "--save",
+        type=results_file,
+        metavar="FILE",
+        help="where a failing script goes (default: printed)",
     )
 
 
@@ -76,16 +78,9 @@ def _alone(args: argparse.Namespace, seed: int) -> int:
         print(f"seed {seed}: model and {chosen.built.name} part after {game.steps} steps; reducing")
         failure = reduce(failure, lambda lines: game.play(numbered(list(lines))))
     if args.save is not None:
-        _save(args.save, failure.text)
+        write_results(args.save, failure.text)
     print(failure.text, end="")
     return 1
-
-
-def _save(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as problem:
-        raise HarnessError(f"{path} cannot be written: {problem}") from None
 
 
 class _Progress:

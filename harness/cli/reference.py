@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from harness.cli.main import results_file
+from harness.cli.main import results_file, write_results
 from harness.cli.regress import CHECKOUT
 
 HELP = "write docs/abi-reference.md from the ABI tables, or check that it is up to date"
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
 
     text, file = render(), Path(args.output)
     if not args.check:
-        file.write_text(text, encoding="utf-8")
+        write_results(file, text)
         return 0
     if file.is_file() and file.read_text(encoding="utf-8") == text:
         return 0

@@ -21,6 +21,7 @@ WELCOME = "press Enter for the monitor's prompt, `help` lists its commands, Ctrl
 
 _TALKING = ("ns", "host")
 _READY_QUIET_S = 5.0
+_BOOT_QUIET_S = 30.0
 _ANSWER_QUIET_S = 1.0
 _ANSWER_TIMEOUT_S = 30.0
 _LINES_AHEAD = 1000
@@ -149,11 +150,19 @@ class Script:
     """Lines from a pipe or file: each goes out when the one before is answered.
 
     The first waits for the monitor's ready line. An answer ends with the monitor's prompt.
-    On a stack without the monitor, silence takes the place of both.
+    On a stack without the monitor, silence takes the place of both; on one that ``has_monitor``
+    it must come.
     """
 
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        console: Console,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        has_monitor: bool = False,
+    ) -> None:
         self.ended = ""
+        self._has_monitor = has_monitor
         self._console = console
         self._clock = clock
         self._lines: deque[bytes] = deque()
@@ -180,13 +189,16 @@ class Script:
         self._rest = None if over else rest
 
     def hear(self, data: bytes) -> None:
-        """Send the next line if it is time. Raises ``ConsoleTimeout`` if no prompt returns."""
+        """Send the next line if it is time.
+
+        Raises ``ConsoleTimeout`` if no prompt returns, or the monitor does not come.
+        """
         if data:
             self._heard += data
             self._changed_s = self._clock()
         if self._booting:
             self._monitor = READY_LINE + b"\n" in self._heard
-            self._booting = not self._monitor and not self._quiet(_READY_QUIET_S)
+            self._booting = not self._monitor and not self._is_silent()
         elif self._asked is not None:
             self._await_answer(self._asked)
         if self._booting or self._asked is not None:
@@ -198,6 +210,19 @@ class Script:
 
     def _quiet(self, time_s: float) -> bool:
         return self._clock() - self._changed_s >= time_s
+
+    def _is_silent(self) -> bool:
+        """A stack without the monitor has come up."""
+        if not self._has_monitor:
+            return self._quiet(_READY_QUIET_S)
+        if self._quiet(_BOOT_QUIET_S):
+            raise ConsoleTimeout(
+                f"the monitor did not come up: no {READY_LINE.decode()!r}, and nothing has come "
+                f"for {_BOOT_QUIET_S:g} s\n{self._console.describe()}",
+                hint="the firmware hangs; a stack with another host than the monitor has no "
+                "'mailbox' in its features",
+            )
+        return False
 
     def _await_answer(self, asked: bytes) -> None:
         if not self._monitor:

@@ -17,9 +17,10 @@ def run(args: argparse.Namespace) -> int:
     """List or show."""
     from harness.stack import load_stack, shipped_stacks
 
-    for name in args.stack or shipped_stacks():
-        stack = load_stack(name)
-        print(f"{stack.name:16} {stack.description}")
+    stacks = [load_stack(name) for name in args.stack or shipped_stacks()]
+    width = max(len(stack.name) for stack in stacks)
+    for stack in stacks:
+        print(f"{stack.name:{width}} {stack.description}")
         if args.stack:
             print(f"  file           {stack.file}")
             for component in stack.components.values():

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from harness.errors import StackError
 from harness.link import MailboxLink
 from harness.machine import Machine, TapPlugin
 from harness.oracle.game import Arena, Game
@@ -15,12 +16,22 @@ from harness.realm import GranulePool, Ledger, NormalWorld, PayloadImage
 from harness.stack import BuiltStack
 
 _MOST_PES = 2
+_NEEDED = ("rmm", "host", "realm")
 
 
 class Machines:
-    """Boots machines of a stack below a folder, one at a time."""
+    """Boots machines of a stack below a folder, one at a time.
+
+    Raises StackError for a stack that cannot run realms.
+    """
 
     def __init__(self, built: BuiltStack, folder: Path, tap: TapPlugin | None) -> None:
+        if lacking := [f"[{name}]" for name in _NEEDED if name not in built.images]:
+            raise StackError(
+                f"stack {built.name} has no realms that calls could be made for: "
+                f"it has no {' and no '.join(lacking)}",
+                hint="take a stack with an RMM, the monitor and the payload, such as embedded",
+            )
         self._built = built
         self._folder = folder
         self._tap = tap

@@ -30,4 +30,10 @@ def host_stack(
     wanted = chosen or DEFAULT_STACK
     parts = {"machine", *load_stack(wanted).components}
     fitting = [text for text in overrides if split_override(text)[0] in parts]
-    return load_stack(wanted, fitting)
+    found = load_stack(wanted, fitting)
+    if "kernel" not in found.components:
+        raise StackError(
+            f"--linux-stack {wanted}: stack {found.name} has no kernel",
+            hint=f"{DEFAULT_STACK} has one: a stack file may extend it",
+        )
+    return found

@@ -71,6 +71,11 @@ def probe(program: Path, machine: MachineShape, source: object) -> str:
             f"[qemu]: {program} --version prints no version within {VERSION_TIMEOUT_S:g} s",
             hint="is it a QEMU system emulator?",
         )
+    if "qemu" not in line.lower():
+        raise StackError(
+            f"[qemu]: {program} is no QEMU: --version says {line!r}",
+            hint="give the path of qemu-system-aarch64",
+        )
     wanted = _minimum(machine, source)
     if version < wanted:
         raise StackError(

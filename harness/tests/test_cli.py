@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,56 @@ def test_error_is_text_and_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert err.startswith("cca: error: --set rmm.imag=x: unknown key of rmm: 'imag'\nhint: did you")
 
 
+def test_unknown_option_shows_the_usage_of_the_subcommand(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main.main(["build", "--sett", "rmm.image=x"])
+    assert caught.value.code == 2
+    err = capsys.readouterr().err
+    assert err.startswith("usage: cca build [-h]")
+    assert err.endswith("cca build: error: unrecognized arguments: --sett rmm.image=x\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "why"),
+    [
+        ("{}/none/x", "there is no folder {}/none"),
+        ("{}", "it is a folder"),
+        ("/proc/1/x", "Permission denied"),
+    ],
+)
+@pytest.mark.parametrize(
+    "words", [["random", "--save"], ["reference", "--output"], ["trace", "--html"]]
+)
+def test_place_that_cannot_be_written_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], file: str, why: str
+) -> None:
+    name = file.format(tmp_path)
+    with pytest.raises(SystemExit):
+        main.main([*words, name])
+    says = f"argument {words[1]}: {name} cannot be written: {why.format(tmp_path)}\n"
+    assert capsys.readouterr().err.endswith(says)
+
+
+def test_file_that_cannot_be_written_after_all_is_one_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert main.main(["reference", "--output", str(tmp_path / "loop")]) == 2
+    assert capsys.readouterr().err == (
+        f"cca: error: {tmp_path}/loop cannot be written: Too many levels of symbolic links\n"
+    )
+
+
+def test_letters_that_the_terminal_does_not_have_are_replaced() -> None:
+    words = [sys.executable, "-c", "import sys; from harness.cli import main; sys.exit("]
+    words[2] += "main.guarded(lambda: print('a → b') or 0, 'cca'))"
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a ? b\n", "")
+
+
 def test_interrupt_is_status_130(capsys: pytest.CaptureFixture[str]) -> None:
     def interrupted() -> int:
         raise KeyboardInterrupt
@@ -48,7 +101,9 @@ def test_interrupt_is_status_130(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_stacks(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.main(["stacks"]) == 0
-    assert "embedded" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    begins = {len(re.match(r"\S+ +", line)[0]) for line in lines}  # type: ignore[index]
+    assert len(begins) == 1  # one column for all descriptions
     assert main.main(["stacks", "trp"]) == 0
     assert "  tf-a           debian-source" in capsys.readouterr().out
 

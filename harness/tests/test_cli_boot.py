@@ -126,6 +126,34 @@ def test_script_without_a_monitor_waits_for_silence(ns: tuple[Console, socket.so
     assert ended(script) == "end of input"
 
 
+def test_script_fails_where_the_monitor_must_come_and_does_not(
+    ns: tuple[Console, socket.socket],
+) -> None:
+    clock = FakeClock()
+    script = Script(ns[0], clock, has_monitor=True)
+    script.take(b"")
+    script.hear(b"NOTICE: BL31\n")
+    clock.now_s = 29.9
+    script.hear(b"")
+    assert ended(script) == ""
+    clock.now_s = 30
+    with pytest.raises(
+        ConsoleTimeout,
+        match=r"^the monitor did not come up: no 'MONITOR READY', and nothing has come for 30 s\n"
+        r"(.|\n)*hint: the firmware hangs; a stack with another host",
+    ):
+        script.hear(b"")
+
+
+def test_script_goes_on_where_the_monitor_has_come(ns: tuple[Console, socket.socket]) -> None:
+    clock = FakeClock()
+    script = Script(ns[0], clock, has_monitor=True)
+    script.take(b"")
+    clock.now_s = 29
+    script.hear(READY)
+    assert ended(script) == "end of input"
+
+
 def test_script_reports_a_prompt_that_does_not_return(ns: tuple[Console, socket.socket]) -> None:
     clock = FakeClock()
     script = Script(ns[0], clock)

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from harness.cli import main
+from harness.errors import StackError
 from harness.mutants import load_faults, plant
+from harness.oracle import Machines
+from harness.stack import BuiltStack
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted((CHECKOUT / "testcases" / "random" / "scripts").glob("*.txt"))
@@ -54,6 +60,17 @@ def test_kept_script_shows_its_fault(
     assert main.main(["replay", str(script), *with_fault(script.stem, tmp_path)]) == 1
     last = script.read_text().splitlines()[-1].split()[0]
     assert f"# step {last}: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("has", "lacks"), [(("host",), "no [rmm] and no [realm]"), (("rmm", "realm"), "no [host]")]
+)
+def test_stack_without_realms(tmp_path: Path, has: tuple[str, ...], lacks: str) -> None:
+    built = SimpleNamespace(name="own", images=dict.fromkeys(has, tmp_path))
+    with pytest.raises(
+        StackError, match=rf"stack own has no realms .*: it has {re.escape(lacks)}\nhint: take a"
+    ):
+        Machines(cast("BuiltStack", built), tmp_path, None)
 
 
 def test_script_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,6 +103,14 @@ def test_a_stack_without_a_kernel_has_no_hosts_unless_told() -> None:
     assert host_stack(stack, "trp", [], "embedded-linux").name == "embedded-linux"
 
 
+@pytest.mark.parametrize("chosen", ["embedded", "trp"])
+def test_a_chosen_stack_without_a_kernel_is_refused(chosen: str) -> None:
+    with pytest.raises(
+        StackError, match=f"^--linux-stack {chosen}: stack {chosen} has no kernel\nhint: embedded-l"
+    ):
+        host_stack(load_stack("embedded"), "embedded", [], chosen)
+
+
 class FakeLinuxMachine(FakeMachine):
     """A host's machine; its tap writes what it is told, if it has one."""
 

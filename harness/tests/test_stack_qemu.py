@@ -25,6 +25,10 @@ def error_of(file: Path, cache: Path, *overrides: str) -> str:
             'echo "QEMU emulator version 7.2.15"',
             "qemu is version 7.2.15, at least 10.0 is needed (Realm Management Extension)\nhint: ",
         ),
+        (
+            "echo 'true (GNU coreutils) 9.1'",
+            "qemu is no QEMU: --version says 'true (GNU coreutils) 9.1'\nhint: give the path",
+        ),
         ("true", "--version prints no version within 10 s\nhint: is it a QEMU system emulator?"),
         (
             f"{QEMU_10}\ncase $* in *x-rme*) echo 'x-rme not found' >&2; exit 1;; esac",
