@@ -6,7 +6,7 @@
     options:
       coordinator_address: lab.example:20408
     cca:
-      tags: {board: rme}                   # which places; ``name: X`` means the place X
+      tags: {board: rme}                   # which places (needed); ``name: X``: the place X
       consoles: {ns: ns, secure: secure}   # console of ours: name of the place's serial port
       deploy: flash-board {place} {flash}  # run before power is switched on; optional
       boot_timeout_s: 60                   # from power on to the monitor's ready line
@@ -22,7 +22,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
+from harness.errors import StackError
 from harness.lab.faults import LabSettingsError
+from harness.stack.capabilities import require_capability
 
 NS = "ns"
 """The console that the monitor serves: every board must have it."""
@@ -61,17 +63,23 @@ class LabSettings:
                 raise LabSettingsError(
                     f"{where}: unknown key {key!r}", hint=f"valid: {', '.join(known)}"
                 )
-        return cls(
-            tags=_texts(section.get("tags"), f"{where} tags") or {},
+        settings = cls(
+            tags=_texts(section.get("tags"), f"{where} tags"),
             consoles=_consoles(section.get("consoles"), f"{where} consoles"),
             deploy=_deploy(section.get("deploy", ""), f"{where} deploy"),
             boot_timeout_s=_seconds(section, "boot_timeout_s", BOOT_TIMEOUT_S, where),
             alive_s=_seconds(section, "alive_s", ALIVE_S, where),
             wait_s=_seconds(section, "wait_s", WAIT_S, where),
             off_s=_seconds(section, "off_s", OFF_S, where),
-            without=_names(section.get("without", []), f"{where} without"),
+            without=_capabilities(section.get("without", []), f"{where} without"),
             ssh=_ssh(section.get("ssh"), f"{where} ssh"),
         )
+        if not settings.tags:
+            raise LabSettingsError(
+                f"{where}: has no tags: every place of the lab would be switched on and written to",
+                hint="tags: {board: rme} or tags: {name: PLACE}, see docs/lab.md",
+            )
+        return settings
 
 
 def _texts(value: object, where: str) -> dict[str, str]:
@@ -117,12 +125,17 @@ def _deploy(value: object, where: str) -> str:
 
 def _seconds(section: Mapping[str, object], key: str, default: float, where: str) -> float:
     value = section.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
         raise LabSettingsError(f"{where} {key}: wants seconds, got {value!r}")
     return float(value)
 
 
-def _names(value: object, where: str) -> tuple[str, ...]:
+def _capabilities(value: object, where: str) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        try:
+            for name in value:
+                require_capability(name, (), where)
+        except StackError as unknown:
+            raise LabSettingsError(unknown.message, hint=unknown.hint) from None
         return tuple(value)
     raise LabSettingsError(f"{where}: wants a list of names, got {value!r}")

@@ -9,6 +9,7 @@ import pytest
 
 from harness.launch.abilities import FOUND_OUT
 from harness.plugin.session import cca_session
+from harness.stack.capabilities import require_capability
 
 _PREFIX = "not on this stack"
 _BOARD = "not on a board of the lab"
@@ -16,10 +17,15 @@ _NOT = "no-"
 
 
 def missing_capability(item: pytest.Item) -> str | None:
-    """The reason why the stack cannot run this test, if there is one."""
+    """The reason why the stack cannot run this test, if there is one.
+
+    Raises StackError for a capability that there is not: it would skip the test for ever.
+    """
     wanted = [name for marker in item.iter_markers("requires") for name in marker.args]
     if not wanted:
         return None
+    for name in wanted:
+        require_capability(name.removeprefix(_NOT), FOUND_OUT, f"requires({name!r})")
     cca = cca_session(item.config)
     stack = cca.stack
     lacking = [name for name in sorted(set(wanted)) if not _has(stack.capabilities, name)]

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import StackError
+from harness.stack.capabilities import parse_capabilities
 from harness.stack.overrides import apply_overrides, relocate, sources_of
 from harness.stack.schema import (
     NOTHING,
     Overridden,
     Table,
     nearest,
-    parse_capabilities,
     parse_component,
     parse_machine,
     require_known,

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import StackError
+from harness.stack.capabilities import CAPABILITY_KEYS
 from harness.stack.schema import (
-    CAPABILITY_KEYS,
     MACHINE_KEYS,
     Table,
     from_text,

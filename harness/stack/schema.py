@@ -38,14 +38,6 @@ MACHINE_KEYS: Mapping[str, type] = {
     "extra_args": tuple,
 }
 
-CAPABILITY_KEYS: Mapping[str, str] = {
-    "rmi": "rmi-",
-    "rsi": "rsi-",
-    "launchers": "launcher-",
-    "page_sizes": "pages-",
-    "features": "",
-}
-
 _SUFFIX_BYTES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _TYPE_NAMES = {str: "a string", int: "an integer", tuple: "a list of strings", Path: "a path"}
 
@@ -190,18 +182,3 @@ def parse_size(text: str, where: str) -> int:
     if match is None or int(match[1]) == 0:
         raise StackError(f"{where}: {text!r} is not a size", hint='write it like "3G" or "512M"')
     return int(match[1]) * _SUFFIX_BYTES[match[2]]
-
-
-def parse_capabilities(table: object, where: str) -> frozenset[str]:
-    """Flatten ``[capabilities]`` into names: rmi-1.0, launcher-payload, pages-4k, realms, …"""
-    here = f"{where}: [capabilities]"
-    if not isinstance(table, dict):
-        raise StackError(f"{here}: wants a table, got {table!r}")
-    names: set[str] = set()
-    for key, value in table.items():
-        require_known(key, CAPABILITY_KEYS, "key", here)
-        wanted = str if key in ("rmi", "rsi") else tuple
-        checked = typed(value, wanted, f"{here} {key}")
-        values = (checked,) if isinstance(checked, str) else checked
-        names.update(CAPABILITY_KEYS[key] + v for v in values)
-    return frozenset(names)

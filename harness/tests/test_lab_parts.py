@@ -88,13 +88,45 @@ def test_a_lab_file_needs_only_tags() -> None:
         ({"wait_s": "long"}, "wait_s: wants seconds, got 'long'"),
         ({"off_s": -1}, "off_s: wants seconds, got -1"),
         ({"off_s": True}, "off_s: wants seconds, got True"),
+        ({"wait_s": float("nan")}, "wait_s: wants seconds, got nan"),
         ({"without": "wiping"}, "without: wants a list of names"),
+        ({"without": ["wipping"]}, "without: unknown capability 'wipping'"),
     ],
 )
 def test_a_wrong_lab_file_is_one_clear_error(section: object, message: str) -> None:
     with pytest.raises(LabSettingsError) as caught:
         LabSettings.parse(section, "lab.yaml: cca")
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize("section", [None, {}, {"tags": {}}, {"tags": None, "off_s": 1}])
+def test_places_that_nobody_chose_are_not_taken(section: object) -> None:
+    with pytest.raises(LabSettingsError, match=r"lab\.yaml: cca: has no tags") as caught:
+        LabSettings.parse(section, "lab.yaml: cca")
+    assert "tags: {name: PLACE}" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["- a\n", "3\n", "options: 3\n", "imports: 3\n"])
+def test_a_lab_file_of_another_shape_is_one_clear_error(tmp_path: Path, text: str) -> None:
+    pytest.importorskip("labgrid")
+    from harness.lab.agent import read_environment
+
+    file = tmp_path / "lab.yaml"
+    file.write_text(text)
+    with pytest.raises(LabSettingsError, match=f"--lab {file}: is not a labgrid") as caught:
+        read_environment(str(file))
+    assert "options: and cca:" in caught.value.hint
+
+
+def test_a_lab_file_says_where_the_lab_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("labgrid")
+    from harness.lab.agent import read_environment
+
+    monkeypatch.delenv("LG_COORDINATOR", raising=False)
+    file = tmp_path / "lab.yaml"
+    file.write_text("options: {coordinator_address: there}\ncca: {tags: {board: rme}}\n")
+    _, settings, address = read_environment(str(file))
+    assert (settings.tags, address) == ({"board": "rme"}, "there")
 
 
 def test_messages_survive_the_way() -> None:

@@ -472,6 +472,17 @@ def test_stack_can_be_spoiled_for_one_test(inner: Inner) -> None:
     ).assert_outcomes(passed=1)
 
 
+def test_a_capability_that_there_is_not_is_an_error_not_a_skip(inner: Inner) -> None:
+    source = """
+        import pytest
+        @pytest.mark.requires("relms")
+        def test_it(): pass
+    """
+    result = inner.run(source)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*requires('relms'): unknown capability 'relms'*"])
+
+
 OWN_FOLDER = """
 import pytest
 

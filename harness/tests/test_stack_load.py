@@ -83,11 +83,11 @@ def test_machine_and_capability_overrides() -> None:
     stack = load_stack(
         "embedded",
         ["machine.cpus=4", "machine.memory=512M", "machine.extra_args=-icount 'a b'",
-         "capabilities.features=x y", "capabilities.rmi=2.0"],
+         "capabilities.features=linux x-y", "capabilities.rmi=2.0"],
     )  # fmt: skip
     assert (stack.machine.cpus, stack.machine.memory_bytes) == (4, 512 << 20)
     assert stack.machine.extra_args == ("-icount", "a b")
-    assert {"x", "y", "rmi-2.0"} <= stack.capabilities
+    assert {"linux", "x-y", "rmi-2.0"} <= stack.capabilities
 
 
 def test_a_list_override_of_a_source() -> None:
