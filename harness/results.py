@@ -32,7 +32,8 @@ class Phase:
     ``outcome`` is passed, failed, skipped, xfailed, xpassed, or "lab fault" for an attempt on a
     board that does not count (``harness.plugin.lab``). The rest is of failures:
     ``verdict`` as in ``failure.json``, ``folder`` with the artefacts, ``timeline`` if there is
-    one, ``again`` the command, ``load`` what the host did. ``covered`` are ABI cells.
+    one, ``again`` the command, ``load`` what the host did, ``deadline`` "yes" if one was missed.
+    ``covered`` are ABI cells.
     """
 
     test: str
@@ -47,6 +48,7 @@ class Phase:
     timeline: str = ""
     again: str = ""
     load: dict[str, float] = field(default_factory=dict)
+    deadline: str = ""
     covered: list[list[str]] = field(default_factory=list)
 
 

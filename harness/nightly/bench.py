@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.artifacts import safe_name
 from harness.nightly.child import run_child
-from harness.nightly.config import BenchPlan, NightlyError
+from harness.nightly.config import BenchPlan, NightlyError, unwritable
 from harness.nightly.rows import BenchRow
 
 _LOG_LINES = 8
@@ -20,7 +20,10 @@ def run_bench(
 ) -> list[BenchRow]:
     """Measure one stack. Raises NightlyError with the last lines of what it said."""
     place = folder / "bench"
-    place.mkdir(parents=True, exist_ok=True)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise unwritable(place, problem) from problem
     name = safe_name(plan.stack)
     figures, log = place / f"{name}.json", place / f"{name}.log"
     command = [sys.executable, "-m", "harness.cli.main", "bench", f"--stack={plan.stack}"]

@@ -15,15 +15,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.artifacts import safe_name
+from harness.deadline import Deadline
 from harness.nightly.child import Ended, run_child
-from harness.nightly.config import Cell
+from harness.nightly.config import Cell, unwritable
 from harness.nightly.ledger import rule
 from harness.nightly.quarantine import Quarantine
 from harness.nightly.rows import ResultRow
-from harness.results import FILE_VARIABLE, Book, Phase, Result, read
+from harness.results import CRASHED, FILE_VARIABLE, Book, Phase, Result, read
 
 RESULTS = "results.jsonl"
 LOG = "pytest.log"
+LEAST_S = 5.0
+"""With less than this left nothing is begun."""
+
 _LOG_LINES = 15
 _LONGEST_TEXT = 6000
 
@@ -62,26 +66,59 @@ def read_attempts(place: Place, cell: Cell) -> Book:
     return read(folder / RESULTS for folder in attempts(place, cell))
 
 
+def span_s(place: Place, cell: Cell, number: int) -> float:
+    """Seconds of an attempt as its file has them, where nobody was left to book them."""
+    file = place.folder(cell) / f"attempt-{number}" / RESULTS
+    starts = [one.start_s for phases in read([file]).phases.values() for one in phases]
+    return max(0.0, file.stat().st_mtime - min(starts)) if starts else 0.0
+
+
 def run_again(
-    place: Place, cell: Cell, tests: Sequence[str], rounds: int, budget_s: float
+    place: Place, cell: Cell, tests: Sequence[str], rounds: int, deadline: Deadline
 ) -> dict[str, list[Phase]]:
     """Run tests again, each alone on a fresh machine; one that passes is not run a third time.
 
-    Returns the deciding phase of each rerun. ``budget_s`` is for each round.
+    Returns the deciding phase of each rerun. ``deadline`` is for all rounds together.
     """
     found: dict[str, list[Phase]] = {test: [] for test in tests}
     left = list(tests)
     for _ in range(rounds):
-        if not left:
-            break
-        _pytest(place, cell, "rerun", ["-n", "0", "--fresh-machine", *left], budget_s)
+        ended = _round(place, cell, left, deadline)
+        for test, phase in ended.items():
+            found[test].append(phase)
+        left = [test for test in left if test in ended and ended[test].outcome == "failed"]
+    return found
+
+
+def _round(place: Place, cell: Cell, tests: Sequence[str], deadline: Deadline) -> dict[str, Phase]:
+    """Run each test once. One that ends pytest itself has failed; another pytest runs the rest."""
+    ended: dict[str, Phase] = {}
+    left = list(tests)
+    while left and deadline.remaining_s >= LEAST_S:
+        words = ["-n", "0", "--fresh-machine", *left]
+        pytest = _pytest(place, cell, "rerun", words, deadline.remaining_s)
         book = read([_numbered(place.folder(cell), "rerun")[-1] / RESULTS])
         results = book.results()
-        for test in left:
-            if test in results:
-                found[test].append(results[test].decided_by)
-        left = [test for test in left if test in results and results[test].failed]
-    return found
+        ended |= {test: results[test].decided_by for test in left if test in results}
+        cut_off = [test for test in left if test in book.phases and test not in results]
+        if book.status is not None or pytest.over_budget or not cut_off:
+            break
+        ended |= {test: _crash(test, book, pytest) for test in cut_off}
+        left = [test for test in left if test not in ended]
+    return ended
+
+
+def _crash(test: str, book: Book, pytest: Ended) -> Phase:
+    """What a test did whose process ended before it: nobody was left to report it."""
+    return Phase(
+        test=test,
+        phase=CRASHED,
+        outcome="failed",
+        duration_s=0.0,
+        start_s=min((phase.start_s for phase in book.phases[test]), default=0.0),
+        verdict="lab",
+        text=f"pytest ended with status {pytest.status} while it ran this test",
+    )
 
 
 def log_tail(place: Place, cell: Cell) -> str:
@@ -113,7 +150,10 @@ def ruled(row: ResultRow, failure: Phase, reruns: Sequence[Phase]) -> ResultRow:
 def _pytest(place: Place, cell: Cell, kind: str, words: Sequence[str], budget_s: float) -> Ended:
     number = len(_numbered(place.folder(cell), kind)) + 1
     folder = place.folder(cell) / f"{kind}-{number}"
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as problem:
+        raise unwritable(folder, problem) from problem
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     command += [f"--hypothesis-seed={place.seed}", f"--stack={cell.stack}"]
     command += [f"--set={setting}" for setting in cell.settings]

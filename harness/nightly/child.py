@@ -11,8 +11,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from harness.nightly.config import NightlyError
+from harness.nightly.config import NightlyError, unwritable
 
 GRACE_S = 30.0
 """After its budget a command is interrupted; if it has not ended by then it is killed."""
@@ -37,14 +38,14 @@ def run_child(
 ) -> Ended:
     """Run in ``folder``, output to ``log``. Whatever of its group still runs then is killed.
 
-    Raises NightlyError if it cannot be started. An interrupt of ours is passed on.
+    Raises NightlyError if it cannot be started or logged. An interrupt of ours is passed on.
     """
     guard = shutil.which("setpriv")
     if guard is None:
         raise NightlyError("setpriv is not on PATH: nothing would end with a killed nightly")
     tied = [guard, "--pdeathsig", "KILL", "sh", "-c", _GUARD, str(os.getpid()), *argv]
-    try:
-        with log.open("ab") as output:
+    with _opened(log) as output:
+        try:
             process = subprocess.Popen(
                 tied,
                 cwd=folder,
@@ -54,8 +55,8 @@ def run_child(
                 stderr=subprocess.STDOUT,
                 process_group=0,
             )
-    except OSError as problem:
-        raise NightlyError(f"cannot start {argv[0]}: {problem}") from problem
+        except OSError as problem:
+            raise NightlyError(f"cannot start {argv[0]}: {problem}") from problem
     try:
         return _wait(process, budget_s)
     except KeyboardInterrupt:
@@ -65,6 +66,13 @@ def run_child(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _opened(log: Path) -> BinaryIO:
+    try:
+        return log.open("ab")
+    except OSError as problem:
+        raise unwritable(log, problem) from problem
 
 
 def _wait(process: subprocess.Popen[bytes], budget_s: float) -> Ended:

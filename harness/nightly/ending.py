@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""How an attempt at a cell ended: it is complete, its time is up, it is tried again, it failed."""
+"""How an attempt at a cell ended: it is complete, its time is up, it is tried again, it failed.
+
+Then how the cell itself did, once its failures were run again.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.nightly.child import Ended
 from harness.nightly.config import Cell
-from harness.nightly.rows import CellRow
+from harness.nightly.rows import CellRow, ResultRow
 from harness.results import Book
 
 MOST_ATTEMPTS = 3
@@ -28,8 +32,9 @@ def after_attempt(
     if ended.over_budget:
         return out_of_budget(row, cell)
     if book.status in _GOOD and not left:
-        nothing = book.status == _NO_TESTS and not book.planned
-        return replace(row, state="ran", message="no test was selected" if nothing else "")
+        if book.status == _NO_TESTS and not book.planned:
+            return replace(row, state="error", message="no test was selected")
+        return replace(row, state="ran", message="")
     killed = ended.status < 0 or (book.status in _INTERNAL and ended.status in (1, 3))
     if row.attempts < MOST_ATTEMPTS and (killed or (book.results() and left)):
         return None
@@ -46,3 +51,25 @@ def out_of_budget(row: CellRow, cell: Cell) -> CellRow:
         return replace(row, state="not run", message="the night's budget was used up before")
     message = f"the budget of {cell.budget_s / 60:g} min (or of the night) was used up"
     return replace(row, state="ran", message=message)
+
+
+def not_prepared(row: CellRow, book: Book, problem: str) -> CellRow:
+    """A cell whose stack cannot be built (any more); what earlier attempts did stays."""
+    return replace(row, state="ran" if book.results() else "error", message=problem)
+
+
+def after_reruns(row: CellRow, results: Sequence[ResultRow]) -> CellRow:
+    """The cell at its very end: done; stopped with tests left; error if nothing was tested.
+
+    Nothing was if every test failed by a fault of the lab, and passed in no rerun either.
+    """
+    if not results or any(result.outcome == "not run" for result in results):
+        return replace(row, state="stopped")
+    if any(_tested(result) for result in results):
+        return replace(row, state="done")
+    message = f"no test came to a result, each was a lab fault ({len(results)})"
+    return replace(row, state="error", message=f"{message}\n{row.message}".rstrip())
+
+
+def _tested(result: ResultRow) -> bool:
+    return result.kind != "lab fault" or "passed" in result.reruns

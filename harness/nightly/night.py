@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import platform
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,20 +15,20 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
+from harness.deadline import Clock, Deadline
 from harness.errors import HarnessError
 from harness.nightly import bench, tidy
 from harness.nightly import cell as cells
-from harness.nightly.cell import Place
-from harness.nightly.config import Cell, NightConfig, NightlyError
+from harness.nightly.cell import LEAST_S, Place
+from harness.nightly.commit import commit_of
+from harness.nightly.config import BenchPlan, Cell, NightConfig, NightlyError, unwritable
 from harness.nightly.covered import count_cells
-from harness.nightly.ending import after_attempt, out_of_budget
+from harness.nightly.ending import after_attempt, after_reruns, not_prepared, out_of_budget
 from harness.nightly.history import History
 from harness.nightly.quarantine import Quarantine, load_quarantine
 from harness.nightly.rows import CellRow, NightRow, ResultRow
 
 HISTORY = "history.sqlite"
-_LEAST_S = 5.0
-"""With less than this left nothing is begun."""
 
 
 class Prepare(Protocol):
@@ -49,22 +48,24 @@ class Night:
         checkout: Path,
         prepare: Prepare,
         say: Callable[[str], None] = print,
+        clock: Clock = time.monotonic,
     ) -> None:
         self.config = config
         self.history = history
         self.checkout = checkout
         self.prepare = prepare
         self.say = say
+        self.clock = clock
 
     def run(self, *, resume: bool) -> NightRow:
         """Run to the end of the matrix or of the budget. Raises NightlyError, HarnessError.
 
-        ``resume`` goes on with a night that was interrupted, if there is one.
+        ``resume`` goes on with a night of this commit that was interrupted, if there is one.
         """
         with locked(self.config.folder):
             self.history.check()
-            night = (self.history.unfinished() if resume else None) or self._begin()
             quarantine = load_quarantine(self.config.quarantine, date.today())
+            night = (self._unfinished() if resume else None) or self._begin()
             complaints = quarantine.complaints()
             self.history.note(night.id, complaints=complaints)
             for line in complaints:
@@ -82,6 +83,18 @@ class Night:
             tidy.old_nights(self.config.folder, self.history, self.config.keep_nights)
             return self.history.night(night.id)
 
+    def _unfinished(self) -> NightRow | None:
+        """The night to go on with: results of two commits are not one night."""
+        night = self.history.unfinished()
+        if night is None:
+            return None
+        was, now = (facts.get("commit", "") for facts in (night.facts, commit_of(self.checkout)))
+        if was == now:
+            return night
+        shown = [commit[:12] or "no commit" for commit in (was, now)]
+        self.say(f"night {night.id} is of {shown[0]}, this is {shown[1]}: a new one begins")
+        return None
+
     def _begin(self) -> NightRow:
         now = time.time()
         name = _unused(self.config.folder, time.strftime("%Y%m%d-%H%M", time.localtime(now)))
@@ -90,7 +103,7 @@ class Night:
             "budget_s": self.config.budget_s,
             "host": platform.node(),
             "cpus": len(os.sched_getaffinity(0)),
-            **_commit(self.checkout),
+            **commit_of(self.checkout),
         }
         night = NightRow(id=name, started_s=now, seed=int(now), facts=facts)
         rows = [CellRow(night=name, name=c.name, axes=c.axes) for c in self.config.cells]
@@ -101,16 +114,24 @@ class Night:
                 json.dumps({"night": name, **facts}, indent=2) + "\n"
             )
         except OSError as problem:
-            raise NightlyError(
-                f"the night's folder {folder} cannot be written: {problem.strerror}",
-                hint="free space there, or let [night] folder name another place",
-            ) from problem
+            raise unwritable(folder, problem) from problem
         self.history.begin(night, rows)
         return night
 
     def _left_s(self, place: Place) -> float:
-        used = sum(row.used_s for row in self.history.cells(place.night))
-        return self.config.budget_s - used
+        cells_s = sum(row.used_s for row in self.history.cells(place.night))
+        beside_s: float = self.history.night(place.night).facts.get("beside_s", 0.0)
+        return self.config.budget_s - cells_s - beside_s
+
+    @contextmanager
+    def _beside(self, place: Place) -> Iterator[None]:
+        """Time of the night that is no cell's: to build stacks, to measure."""
+        start = self.clock()
+        try:
+            yield
+        finally:
+            before: float = self.history.night(place.night).facts.get("beside_s", 0.0)
+            self.history.note(place.night, beside_s=before + self.clock() - start)
 
     def _cells(self, place: Place, quarantine: Quarantine) -> None:
         plan = {one.name: one for one in self.config.cells}
@@ -132,23 +153,31 @@ class Night:
 
     def _run(self, place: Place, one: Cell, row: CellRow, quarantine: Quarantine) -> CellRow:
         """Run the cell's tests, again after a kill, and book what they did."""
-        try:
-            self.prepare([f"--stack={one.stack}", *(f"--set={s}" for s in one.settings)])
-        except HarnessError as error:
-            row = replace(row, state="error", message=str(error))
+        if row.state == "running":  # killed: it could not say how long it took
+            row = replace(
+                row, state="pending", used_s=row.used_s + cells.span_s(place, one, row.attempts)
+            )
             self.history.save_cell(row)
-            return row
+        if self._left_s(place) < LEAST_S:
+            return self._book(place, one, out_of_budget(row, one), quarantine)
+        try:
+            with self._beside(place):
+                self._prepare(one)
+        except HarnessError as error:
+            row = not_prepared(row, cells.read_attempts(place, one), str(error))
+            return self._book(place, one, row, quarantine)
         while True:
             budget_s = min(one.budget_s - row.used_s, self._left_s(place))
-            if budget_s < _LEAST_S:
+            if budget_s < LEAST_S:
                 return self._book(place, one, out_of_budget(row, one), quarantine)
             row = replace(row, state="running", attempts=row.attempts + 1)
             self.history.save_cell(row)
-            start = time.monotonic()
+            start = self.clock()
             try:
                 ended = cells.run_attempt(place, one, budget_s)
             finally:
-                row = replace(row, used_s=row.used_s + time.monotonic() - start)
+                used_s = row.used_s + self.clock() - start
+                row = replace(row, state="pending", used_s=used_s)
                 self.history.save_cell(row)
             book = cells.read_attempts(place, one)
             after = after_attempt(row, ended, book, one, cells.log_tail(place, one))
@@ -174,13 +203,9 @@ class Night:
         results = self.history.results(place.night, one.name)
         failed = [result for result in results if result.outcome == "failed"]
         rerun = [result.test for result in failed[: self.config.most_reruns]]
-        start = time.monotonic()
-        budget_s = min(self.config.rerun_budget_s, self._left_s(place))
-        again = (
-            cells.run_again(place, one, rerun, self.config.reruns, budget_s)
-            if budget_s >= _LEAST_S
-            else {}
-        )
+        left_s = max(0.0, min(self.config.rerun_budget_s, self._left_s(place)))
+        deadline = Deadline.after(left_s, self.clock)
+        again = cells.run_again(place, one, rerun, self.config.reruns, deadline)
         decided = cells.read_attempts(place, one).results()
         judged: list[ResultRow] = [
             cells.ruled(result, decided[result.test].decided_by, again.get(result.test, []))
@@ -188,24 +213,26 @@ class Night:
             else result
             for result in results
         ]
-        used_s = row.used_s + time.monotonic() - start
-        incomplete = any(result.outcome == "not run" for result in results)
-        state = "stopped" if incomplete else "done"
-        self.history.save_cell(replace(row, state=state, used_s=used_s), judged)
+        row = replace(row, used_s=row.used_s + deadline.elapsed_s)
+        self.history.save_cell(after_reruns(row, judged), judged)
         if self.config.keep_recordings == "failed":
             tidy.recordings(place.folder(one))
 
     def _bench(self, place: Place) -> None:
         done = {row.stack for row in self.history.bench(place.night) if row.night == place.night}
         for plan in self.config.bench:
-            budget_s = min(plan.budget_s, self._left_s(place))
-            if plan.stack in done or budget_s < _LEAST_S:
+            if plan.stack in done or self._left_s(place) < LEAST_S:
                 continue
             try:
-                self.prepare([f"--stack={plan.stack}", *(f"--set={s}" for s in plan.settings)])
-                rows = bench.run_bench(
-                    self.checkout, place.night, place.night_folder, plan, budget_s
-                )
+                with self._beside(place):
+                    self._prepare(plan)
+                budget_s = min(plan.budget_s, self._left_s(place))
+                if budget_s < LEAST_S:
+                    continue
+                with self._beside(place):
+                    rows = bench.run_bench(
+                        self.checkout, place.night, place.night_folder, plan, budget_s
+                    )
             except HarnessError as error:
                 self.say(f"bench {plan.stack}: error: {error}")
                 problems = {**self.history.night(place.night).facts.get("bench_problems", {})}
@@ -213,6 +240,9 @@ class Night:
                 continue
             self.history.save_bench(rows)
             self.say(f"bench {plan.stack}: {len(rows)} figures")
+
+    def _prepare(self, one: Cell | BenchPlan) -> None:
+        self.prepare([f"--stack={one.stack}", *(f"--set={s}" for s in one.settings)])
 
     def _tell(self, place: Place, name: str) -> None:
         row = next(row for row in self.history.cells(place.night) if row.name == name)
@@ -229,17 +259,6 @@ def _unused(folder: Path, name: str) -> str:
         number += 1
         unused = f"{name}.{number}"
     return unused
-
-
-def _commit(checkout: Path) -> dict[str, str]:
-    """The commit of the checkout, if it is one of git's."""
-    command = ["git", "-C", str(checkout), "log", "-1", "--format=%H%n%s"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError:
-        return {}
-    words = done.stdout.splitlines()
-    return {"commit": words[0], "subject": words[1]} if len(words) == 2 else {}
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from harness.artifacts import FAILURE_FILE, write_failure
 from harness.errors import HarnessError, Verdict
 from harness.plugin.evidence import FOLDER, Evidence, evidence_of, forget
 from harness.plugin.recorded import timeline_facts
-from harness.plugin.results import FACTS
+from harness.plugin.results import FACTS, missed_deadline
 from harness.plugin.session import cca_session
 from harness.stack import BuiltStack
 
@@ -34,7 +34,8 @@ def pytest_runtest_makereport(
     if report.failed:
         evidence = evidence_of(item)
         error = _cause(call.excinfo.value if call.excinfo else None)
-        setattr(report, FACTS, {"verdict": _verdict(error)})
+        facts = {"verdict": _verdict(error), "deadline": missed_deadline(error)}
+        setattr(report, FACTS, facts)
         if evidence is not None or FOLDER in item.stash or isinstance(error, HarnessError):
             report.sections.append(("cca", _section(item, report, error, evidence)))
         if call.when == "setup" and _is_of_the_stack(error):
@@ -106,7 +107,7 @@ def _explain(
         evidence.keep(folder)
         facts |= timeline_facts(folder, evidence, item.nodeid, str(error), _LAST_CALLS)
     write_failure(folder, facts)
-    setattr(report, FACTS, _carried(facts))
+    setattr(report, FACTS, {**_carried(facts), "deadline": missed_deadline(error)})
     return _text(facts, evidence)
 
 

@@ -15,14 +15,19 @@ from typing import Any
 import pytest
 
 from harness import capacity
+from harness.errors import ConsoleTimeout, LinkTimeout
 from harness.plugin.session import cca_session
 from harness.results import FILE_VARIABLE, Phase, append, append_phase
+from harness.shell import ShellTimeout
+from harness.tap import TapTimeout
 
 FACTS = "cca_facts"
-"""Attribute of a failed report: verdict, folder, timeline, command (``harness.plugin.report``)."""
+"""Attribute of a failed report: verdict, deadline, folder, timeline, command
+(``harness.plugin.report``)."""
 
 _COVERED = "cca_covered"
 _LONGEST_TEXT = 6000
+_DEADLINE_ERRORS = (ConsoleTimeout, LinkTimeout, ShellTimeout, TapTimeout, TimeoutError)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -89,6 +94,13 @@ def make_phase(report: pytest.TestReport) -> Phase:
         covered=getattr(report, _COVERED, []),
         **facts,
     )
+
+
+def missed_deadline(error: BaseException | None) -> str:
+    """Return "yes" if an error, or what it came from, is that something took too long; else ""."""
+    while error is not None and not isinstance(error, _DEADLINE_ERRORS):
+        error = error.__cause__
+    return "yes" if error is not None else ""
 
 
 def _outcome(report: pytest.TestReport) -> str:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+from harness.deadline import Clock
 from harness.nightly.config import NightConfig, load_config
 from harness.nightly.history import History
-from harness.nightly.night import HISTORY, Night
-from harness.nightly.rows import NightRow, ResultRow
+from harness.nightly.night import HISTORY, Night, Prepare
+from harness.nightly.rows import CellRow, NightRow, ResultRow
 from harness.tests.stack_fakes import write_stack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,12 +101,28 @@ class Checkout:
     def history(self) -> History:
         return History(self.folder / "nights" / HISTORY)
 
-    def night(self, *, resume: bool = False) -> NightRow:
+    def night(
+        self,
+        *,
+        resume: bool = False,
+        prepare: Prepare | None = None,
+        clock: Clock = time.monotonic,
+    ) -> NightRow:
         """Run one to its end."""
         history = self.history()
+        build = prepare or self.prepared.append
         try:
-            night = Night(self.config, history, self.folder, self.prepared.append, self.said.append)
+            night = Night(self.config, history, self.folder, build, self.said.append, clock)
             return night.run(resume=resume)
+        finally:
+            history.close()
+
+    def cell(self, night: NightRow) -> CellRow:
+        """Its only cell."""
+        history = self.history()
+        try:
+            [cell] = history.cells(night.id)
+            return cell
         finally:
             history.close()
 
