@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from harness.cli.main import count
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.nightly.history import History
 
 HELP = "run the matrix of a file, resume it, write the report (ci/nightly calls this)"
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -50,11 +55,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run a night: 0 if nothing failed that counts, 1 if something did, 2 on an error."""
+    """Run a night: 0 if nothing failed that counts, 1 if something did, 2 on an error.
+
+    The working directory becomes the checkout: paths in the matrix are relative to it.
+    """
     from harness.nightly.config import load_config
     from harness.nightly.history import History
     from harness.nightly.night import HISTORY, Night
 
+    args.config = args.config.absolute()
+    args.publish = args.publish.absolute() if args.publish else None
+    os.chdir(_CHECKOUT)
     config = load_config(args.config)
     if args.budget_min:
         config = replace(config, budget_s=60.0 * args.budget_min)
@@ -65,6 +76,9 @@ def run(args: argparse.Namespace) -> int:
         if args.report:
             return _report(args, history, args.report)
         signal.signal(signal.SIGTERM, _interrupt)
+        # Ignored in what a script starts with "&", and so in pytest, which it has to interrupt.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _missing_reports(args, history)
         from harness.cli.regress import prepare
 
         night = Night(config, history, _CHECKOUT, prepare, _say).run(resume=args.resume)
@@ -89,19 +103,34 @@ def _check(args: argparse.Namespace) -> int:
     return 2 if complaints else 0
 
 
-def _report(args: argparse.Namespace, history: object, name: str) -> int:
+def _report(args: argparse.Namespace, history: History, name: str) -> int:
     from harness.nightly.config import load_config
-    from harness.nightly.history import History
     from harness.nightly.tidy import publish
     from harness.report import write_reports
 
-    assert isinstance(history, History)
     config = load_config(args.config)
     summary = write_reports(config, history, name, _CHECKOUT)
     print(summary.text)
     if args.publish:
         publish(config.folder / name, args.publish)
     return summary.status
+
+
+def _missing_reports(args: argparse.Namespace, history: History) -> None:
+    """Write the report of a night that was killed after its last cell and before its report."""
+    from harness.nightly.config import load_config
+    from harness.nightly.night import locked
+    from harness.nightly.tidy import unreported
+    from harness.report import write_reports
+
+    config = load_config(args.config)
+    with locked(config.folder):
+        for name in unreported(config.folder, history):
+            try:
+                write_reports(config, history, name, _CHECKOUT)
+                _say(f"wrote the report of night {name}")
+            except HarnessError as error:
+                _say(f"night {name}: error: {error}")
 
 
 def _say(line: str) -> None:
