@@ -186,8 +186,11 @@ def read_environment(path: str) -> tuple[Any, LabSettings, str]:
         env = Environment(path)
     except (InvalidConfigError, NoConfigFoundError, OSError) as problem:
         raise LabSettingsError(f"--lab {path}: {problem}") from problem
-    if not isinstance(env.config.data, dict):
-        raise LabSettingsError(f"--lab {path}: is not a labgrid environment file")
+    except (TypeError, AttributeError) as problem:  # labgrid takes the file's shape for granted
+        raise LabSettingsError(
+            f"--lab {path}: is not a labgrid environment file: {problem}",
+            hint="a mapping with options: and cca:, see docs/lab.md",
+        ) from problem
     settings = LabSettings.parse(env.config.data.get("cca"), f"--lab {path}: cca")
     address = os.environ.get("LG_COORDINATOR") or _DEFAULT_ADDRESS
     return env, settings, str(env.config.get_option("coordinator_address", address))
@@ -260,7 +263,7 @@ async def _lease(
         say(await lease.describe())
         watching = asyncio.ensure_future(lease.watch(say))
         message = await ended
-        while message is not None and message.get(words.ASK) != words.RELEASE:
+        while message is not None:
             say(await _answer(lease, message))
             message = await inbox.lines.get()
     finally:

@@ -17,7 +17,6 @@ CHECK: Final = "check"
 POWER_ON: Final = "on"
 POWER_OFF: Final = "off"
 DEPLOY: Final = "deploy"
-RELEASE: Final = "release"
 
 LEASED: Final = "leased"
 LOST: Final = "lost"
