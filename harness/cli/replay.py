@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from harness.cli.bootable import put_chosen
     from harness.cli.show import make_progress
     from harness.oracle import Machines, reduce
-    from harness.oracle.script import numbered
+    from harness.oracle.script import ScriptError, numbered
 
     text = _read(args.script)
     with make_progress() as progress:
@@ -37,7 +37,10 @@ def run(args: argparse.Namespace) -> int:
         Machines(chosen.built, Path(folder), chosen.tap) as machines,
     ):
         game = machines.game
-        failure = game.play(text)
+        try:
+            failure = game.play(text)
+        except ScriptError as problem:
+            raise ScriptError(f"{args.script}: {problem.message}", hint=problem.hint) from None
         if failure is not None and args.reduce:
             failure = reduce(failure, lambda lines: game.play(numbered(list(lines))))
     if failure is None:
@@ -50,5 +53,7 @@ def run(args: argparse.Namespace) -> int:
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise HarnessError(f"{path} cannot be read: {problem}") from None
+    except OSError as problem:
+        raise HarnessError(f"{path} cannot be read: {problem.strerror}") from None
+    except UnicodeDecodeError:
+        raise HarnessError(f"{path} cannot be read: it is not text") from None

@@ -14,8 +14,8 @@ from harness.oracle.clean import tear_down
 from harness.oracle.dice import Dice, NoMoreDice
 from harness.oracle.disagree import Disagreement
 from harness.oracle.duel import Duel
-from harness.oracle.ground import Ground
-from harness.oracle.scenes import Scenes
+from harness.oracle.ground import Ground, UnknownName
+from harness.oracle.scenes import SCENES, Scenes
 from harness.oracle.steps import Step
 from harness.oracle.wander import Wanderer
 from harness.realm import NormalWorld
@@ -98,17 +98,24 @@ class Game:
         return self._run(scene, steps)
 
     def play(self, text: str) -> Failure | None:
-        """Play a script, then tear down; ScriptError if it is none."""
-        first, *lines = script.lines_of(text) or [""]
+        """Play a script, then tear down; ScriptError, with the line's number, if it is none."""
+        (place, first), *lines = script.lines_of(text).items() or [(1, "")]
         word, _, scene = first.partition(" ")
         if word != "scene":
             raise script.ScriptError(
-                f"a script begins with its scene, not with {first!r}", hint="e.g. `scene nothing`"
+                f"line {place}: a script begins with its scene, not with {first!r}",
+                hint="e.g. `scene nothing`",
+            )
+
+        if scene not in SCENES:
+            raise script.ScriptError(
+                f"line {place}: there is no scene {scene!r}",
+                hint=f"there are {', '.join(SCENES)}",
             )
 
         def steps(match: Match) -> None:
-            for line in lines:
-                match.play(script.read(line, match.duel.ground))
+            for place, line in lines:
+                match.play(_read(place, line, match.duel.ground))
 
         return self._run(scene, steps)
 
@@ -126,6 +133,14 @@ class Game:
         except Parted as parted:
             return parted.failure
         return None
+
+
+def _read(place: int, line: str, ground: Ground) -> Step:
+    """The step of a line of a script. Raises ScriptError with the line's number."""
+    try:
+        return script.read(line, ground)
+    except (script.ScriptError, UnknownName) as problem:
+        raise script.ScriptError(f"line {place}: {problem.message}", hint=problem.hint) from None
 
 
 class Match:

@@ -15,7 +15,7 @@ program is told. Addresses have names (:mod:`harness.oracle.ground`). ``#`` begi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.abi import tables
@@ -35,6 +35,8 @@ _WORDS: Mapping[str, Deed] = {
     "NOP": Nop(),
 }
 _ACCESS = Access(0)
+_DEEDS = (*_WORDS, "SMC", "MSR")
+_KINDS = tuple(str(kind) for kind in Kind)
 _ACCESS_FIELDS = ("width_bytes", "value", "has_syndrome", "register_bits", "sign_extend")
 
 
@@ -47,10 +49,10 @@ def scene_line(name: str) -> str:
     return f"scene {name}"
 
 
-def lines_of(text: str) -> list[str]:
-    """The lines that mean something, without numbers and comments."""
+def lines_of(text: str) -> dict[int, str]:
+    """The lines that mean something, without steps' numbers and comments, by place in the text."""
     plain = (_NUMBERED.sub("", line.split("#")[0]).strip() for line in text.splitlines())
-    return [line for line in plain if line]
+    return {place: line for place, line in enumerate(plain, 1) if line}
 
 
 def numbered(lines: list[str]) -> str:
@@ -80,7 +82,7 @@ def read(line: str, ground: Ground) -> Step:
     """The step that a line stands for. Raises ScriptError."""
     try:
         return _Reader(line, ground).step()
-    except (ValueError, KeyError, AbiError) as problem:
+    except (ValueError, AbiError) as problem:
         raise ScriptError(
             f"this line is no step: {line!r}: {problem}",
             hint="a step is COMMAND name=value ..., PEEK addr=..., WAKE on=...",
@@ -91,9 +93,12 @@ def _on(pe: int) -> str:
     return f" on={pe}" if pe else ""
 
 
-def _inputs(name: str, count: int) -> list[str]:
+def _inputs(name: str, count: int | None = None) -> list[str]:
+    """The inputs of a command; ``count`` of them, further registers by number."""
     command = tables().commands.get(name)
     names = [register.name for register in command.inputs] if command else []
+    if count is None:
+        return names
     return [*names, *(f"x{n + 1}" for n in range(len(names), count))][:count]
 
 
@@ -134,17 +139,19 @@ class _Reader:
         head, _, page = head.partition(" with ")
         name, *words = head.split()
         given = dict(self._pairs(words))
-        pe = int(given.pop("on", "0"), 0)
-        irq = bool(int(given.pop("irq", "0"), 0))
+        pe = _number("on", given.pop("on", "0"))
+        irq = bool(_number("irq", given.pop("irq", "0")))
         if name == "WAKE":
+            _require(given, (), ("on", "irq"))
             return Wake(pe, irq)
         if name == "PEEK":
+            _require(given, ("addr",), ("on",))
             return Peek(self.ground.value(given["addr"]), pe)
         if not name.startswith("0x"):
             tables().command(name)
-        args = tuple(self.ground.value(given.pop(n)) for n in _inputs(name, len(given)))
-        if given:
-            raise ValueError(f"{next(iter(given))} is no argument of it")
+        names = _inputs(name, len(given))
+        _require(given, names, _inputs(name))
+        args = tuple(self.ground.value(given[one]) for one in names)
         fields: Fields = tuple(self._field(name, *pair) for pair in self._pairs(page.split()))
         return Issue(name, args, pe, fields, self._deed(deed) if doing else Nop(), irq)
 
@@ -171,12 +178,17 @@ class _Reader:
             return _WORDS[word]
         given = dict(self._pairs(rest))
         if word == "SMC":
+            _require(given, ("x",))
             first, *more = given["x"].split(",")
-            fid = int(first, 16) if first.startswith("0x") else tables().command(first).fid
-            return Smc((fid, *(int(part, 0) for part in more)))
-        values = {name: int(value, 0) for name, value in given.items()}
+            fid = _number("x", first) if first.startswith("0x") else tables().command(first).fid
+            return Smc((fid, *(_number("x", part) for part in more)))
+        values = {name: _number(name, value) for name, value in given.items()}
         if word == "MSR":
+            _require(given, ("iss",), ("value",))
             return GicAccess(**values)
+        if word not in _KINDS:
+            raise ValueError(f"no deed {word!r}, there are {', '.join((*_DEEDS, *_KINDS))}")
+        _require(given, (), ("ipa", *_ACCESS_FIELDS))
         return Access(
             values.get("ipa", 0),
             Kind(word),
@@ -186,3 +198,21 @@ class _Reader:
             register_bits=values.get("register_bits", _ACCESS.register_bits),
             sign_extend=bool(values.get("sign_extend", 0)),
         )
+
+
+def _require(given: Collection[str], needed: Sequence[str], more: Sequence[str] = ()) -> None:
+    """Raise ValueError unless all that is needed is given, and nothing that there is not."""
+    known = list(dict.fromkeys([*needed, *more]))
+    for name in given:
+        if name not in known:
+            raise ValueError(f"no input {name!r}, it has {', '.join(known) or 'none'}")
+    for name in needed:
+        if name not in given:
+            raise ValueError(f"input {name!r} is missing")
+
+
+def _number(name: str, text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise ValueError(f"{name}={text}: {text!r} is no number") from None

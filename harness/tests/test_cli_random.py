@@ -74,21 +74,34 @@ def test_stack_without_realms(tmp_path: Path, has: tuple[str, ...], lacks: str) 
 
 
 def test_script_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.main(["replay", str(tmp_path / "none.txt")]) == 2
-    assert "none.txt cannot be read: " in capsys.readouterr().err
+    script = tmp_path / "none.txt"
+    assert main.main(["replay", str(script)]) == 2
+    assert capsys.readouterr().err == (
+        f"cca: error: {script} cannot be read: No such file or directory\n"
+    )
+    script.write_bytes(b"\xff")
+    assert main.main(["replay", str(script)]) == 2
+    assert capsys.readouterr().err == f"cca: error: {script} cannot be read: it is not text\n"
 
 
 @qemu
-def test_script_without_a_scene(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("# why\n\nWAKE on=1\n", "line 3: a script begins with its scene, not with 'WAKE on=1'"),
+        ("", "line 1: a script begins with its scene, not with ''"),
+        ("scene house\n", "line 1: there is no scene 'house'\nhint: there are nothing, "),
+        (
+            "scene nothing\n# then\n  1 RMI_GRANULE_DELEGATE adr=g1\n",
+            "line 3: this line is no step: 'RMI_GRANULE_DELEGATE adr=g1': no input 'adr', it has",
+        ),
+        ("scene nothing\nPEEK addr=q1\n", "line 2: 'q1' is no number and names no memory"),
+    ],
+)
+def test_text_that_is_no_script_is_one_error_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, says: str
+) -> None:
     script = tmp_path / "script.txt"
-    script.write_text("WAKE on=1\n")
+    script.write_text(text)
     assert main.main(["replay", str(script)]) == 2
-    assert "begins with its scene, not with 'WAKE on=1'" in capsys.readouterr().err
-
-
-@qemu
-def test_scene_that_there_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    script = tmp_path / "script.txt"
-    script.write_text("scene house\n")
-    assert main.main(["replay", str(script)]) == 2
-    assert "there is no scene 'house'" in capsys.readouterr().err
+    assert f"cca: error: {script}: {says}" in capsys.readouterr().err

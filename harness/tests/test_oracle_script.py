@@ -73,11 +73,27 @@ def test_flags_of_an_entry_have_names() -> None:
     [
         ("RMI_GRANULE_DESTROY addr=g0", "RMI_GRANULE_DESTROY"),
         ("RMI_GRANULE_DELEGATE g0", "'g0' is not name=value"),
-        ("RMI_GRANULE_DELEGATE addr=g0 rd=g1", "'x2'"),
+        ("RMI_GRANULE_DELEGATE addr=g0 rd=g1", "no input 'rd', it has addr, x2"),
+        ("RMI_GRANULE_DELEGATE adr=g0", "no input 'adr', it has addr"),
+        ("RMI_REC_ENTER run_ptr=p0", "input 'rec' is missing"),
+        ("RMI_VERSION x5=1", "no input 'x5', it has req"),
+        ("0xc4000fff addr=g0", "no input 'addr', it has x1"),
         ("RMI_GRANULE_DELEGATE addr=g0 with flags=1", "it has no parameter page"),
         ("RMI_REC_ENTER rec=g0 run_ptr=p0 with flag=1", "flag"),
-        ("RMI_REC_ENTER rec=g0 run_ptr=p0 doing JUMP", "JUMP"),
-        ("PEEK on=1", "addr"),
+        (
+            "RMI_REC_ENTER rec=g0 run_ptr=p0 doing JUMP",
+            "no deed 'JUMP', there are HVC, WFI, WFE, NAP, NOP, SMC, MSR, READ, WRITE, FETCH",
+        ),
+        ("RMI_REC_ENTER rec=g0 run_ptr=p0 doing MSR is=1", "no input 'is', it has iss, value"),
+        ("RMI_REC_ENTER rec=g0 run_ptr=p0 doing MSR value=1", "input 'iss' is missing"),
+        ("RMI_REC_ENTER rec=g0 run_ptr=p0 doing SMC", "input 'x' is missing"),
+        ("RMI_REC_ENTER rec=g0 run_ptr=p0 doing SMC x=0xc4000190,z", "x=z: 'z' is no number"),
+        ("RMI_REC_ENTER rec=g0 run_ptr=p0 doing READ ip=1", "no input 'ip', it has ipa, width"),
+        ("RMI_REC_ENTER rec=g0 run_ptr=p0 doing READ ipa=g", "ipa=g: 'g' is no number"),
+        ("PEEK on=1", "input 'addr' is missing"),
+        ("PEEK addr=g0 irq2=1", "no input 'irq2', it has addr, on"),
+        ("WAKE on=one", "on=one: 'one' is no number"),
+        ("WAKE addr=g0", "no input 'addr', it has on, irq"),
     ],
 )
 def test_line_that_is_no_step_is_named(line: str, complaint: str) -> None:
@@ -94,7 +110,8 @@ def test_memory_that_there_is_not_is_named(name: str) -> None:
 
 def test_numbers_and_comments_mean_nothing() -> None:
     lines = ["scene guest", "WAKE on=1"]
-    assert lines_of(f"# why\n\n{numbered(lines)}# step 1: this\n") == lines
+    text = f"# why\n\n{numbered(lines)}# step 1: this\n"
+    assert lines_of(text) == dict(enumerate(lines, 3))
 
 
 def failure(lines: Sequence[str]) -> Failure:
