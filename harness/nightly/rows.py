@@ -28,7 +28,8 @@ class CellRow:
     """A cell of a night.
 
     ``state``: pending, running, ran (its failures are not yet run again), done, stopped (its
-    budget was used up), not run, or error (pytest did not come to tests; see ``message``).
+    budget was used up), not run, or error (nothing was tested, ``message`` says why). One that
+    was interrupted is pending again; one that was killed stays running.
     """
 
     night: str
