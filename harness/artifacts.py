@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -19,7 +20,9 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from harness.errors import HarnessError, results_hint
 
@@ -50,18 +53,79 @@ def safe_name(text: str) -> str:
     return f"{name[: _LONGEST_NAME - 9].rstrip('-.') or 'test'}-{digest}"
 
 
+class Held(HarnessError):
+    """Another process has a lock; ``holder`` is its number, or ``unknown``."""
+
+    def __init__(self, file: Path, holder: str) -> None:
+        super().__init__(f"{file} is held by another process ({holder})")
+        self.holder = holder
+
+
+def take_lock(file: Path) -> IO[str]:
+    """Lock a file, made with its folder, until it is closed or the process ends.
+
+    Raises ``Held`` if another process has it, ``OSError`` if it cannot be written.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = file.open("a+")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip() or "unknown"
+        lock.close()
+        raise Held(file, holder) from None
+    except OSError:
+        lock.close()
+        raise
+    return lock
+
+
+def write_text(path: Path, text: str, *, draft: str = "") -> None:
+    """Write a file in one step: a reader sees the old one or the new one. Raises ``OSError``.
+
+    ``draft`` ends the name of the file that is written first; one of its own by default. Where
+    one process writes at a time, a given one is found again after a kill.
+    """
+    written = _draft(path, draft)
+    try:
+        written.write_text(text, encoding="utf-8", errors="backslashreplace")
+        written.replace(path)
+    except OSError:
+        with suppress(OSError):
+            written.unlink(missing_ok=True)
+        raise
+
+
+def point(link: Path, target: str, *, draft: str = "") -> None:
+    """Move a symbolic link in one step; see ``write_text``. Raises ``OSError``."""
+    made = _draft(link, draft)
+    try:
+        made.unlink(missing_ok=True)
+        made.symlink_to(target)
+        made.replace(link)
+    except OSError:
+        with suppress(OSError):
+            made.unlink(missing_ok=True)
+        raise
+
+
+def _draft(path: Path, end: str) -> Path:
+    return path.with_name(f".{path.name}.{end or f'{os.getpid()}.{threading.get_ident()}'}")
+
+
 def write_json(path: Path, data: Mapping[str, object]) -> Path:
     """Write a JSON file in one step (a reader sees the old one or the new one).
 
     Values that JSON does not know are written as ``str(value)``. Raises ``ArtifactError``.
     """
     text = json.dumps(data, indent=2, sort_keys=False, default=str) + "\n"
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
-        draft.replace(path)
+        write_text(path, text)
     except OSError as problem:
-        draft.unlink(missing_ok=True)
         raise _failed(path, problem) from problem
     return path
 
@@ -89,7 +153,8 @@ class RunFolder:
             run = cls(_make_unique(base, stamp))
         except OSError as problem:
             raise _failed(base / stamp, problem) from problem
-        _point(base / "latest", run.path.name)
+        with suppress(OSError):  # a convenience
+            point(base / "latest", run.path.name)
         run.note(
             started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             command=sys.argv,
@@ -123,16 +188,6 @@ def _make_unique(parent: Path, name: str) -> Path:
             number += 1
         else:
             return path
-
-
-def _point(link: Path, target: str) -> None:
-    """Move the ``latest`` link; a convenience, so a failure is not an error."""
-    draft = link.with_name(f".latest.{os.getpid()}.{threading.get_ident()}")
-    try:
-        draft.symlink_to(target)
-        draft.replace(link)
-    except OSError:
-        draft.unlink(missing_ok=True)
 
 
 def _failed(path: Path, problem: OSError) -> ArtifactError:

@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from harness.artifacts import write_json
+from harness.artifacts import Held, take_lock, write_json
 from harness.bisect.errors import BisectError
 from harness.bisect.series import Tried
+from harness.errors import results_hint
 
 _FILE = "journal.json"
 
@@ -57,16 +56,19 @@ class Journal:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a bisection's folder. Raises ``BisectError`` if another process has it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    fd = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    """Hold a bisection's folder.
+
+    Raises ``BisectError`` if another process has it, or it cannot be written.
+    """
     try:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BisectError(
-                f"the same bisection is running already ({folder})", hint="wait for its end"
-            ) from None
+        lock = take_lock(folder / "lock")
+    except Held:
+        raise BisectError(
+            f"the same bisection is running already ({folder})", hint="wait for its end"
+        ) from None
+    except OSError as problem:
+        raise BisectError(
+            f"{folder} cannot be written: {problem.strerror}", hint=results_hint(problem)
+        ) from problem
+    with lock:
         yield
-    finally:
-        os.close(fd)

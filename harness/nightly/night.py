@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import platform
@@ -15,6 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
+from harness.artifacts import Held, take_lock
 from harness.deadline import Clock, Deadline
 from harness.errors import HarnessError
 from harness.nightly import bench, tidy
@@ -265,23 +265,16 @@ def _unused(folder: Path, name: str) -> str:
 def locked(folder: Path) -> Iterator[None]:
     """One nightly at a time in a folder; the lock ends with the process. Raises NightlyError."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("a+")
+        lock = take_lock(folder / ".lock")
+    except Held as held:
+        raise NightlyError(
+            f"another nightly runs in {folder} (process {held.holder})",
+            hint="wait for it, or use a configuration with another folder",
+        ) from None
     except OSError as problem:
         raise NightlyError(
             f"{folder} cannot be written: {problem.strerror}",
             hint="let [night] folder name another place",
         ) from problem
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            raise NightlyError(
-                f"another nightly runs in {folder} (process {file.read().strip() or 'unknown'})",
-                hint="wait for it, or use a configuration with another folder",
-            ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+    with lock:
         yield

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.artifacts import point, write_text
 from harness.coverage import page as coverage_page
 from harness.nightly import cell as cells
 from harness.nightly.cell import Place
@@ -18,6 +19,7 @@ from harness.report.data import COUNTS, GROUPS, ReportData, gather
 
 PAGE = "report.html"
 COVERAGE = "coverage.html"
+_DRAFT = "draft"
 _FILES: dict[str, Callable[[ReportData], str]] = {
     "junit.xml": junit.render,
     "results.jsonl": lines.render,
@@ -41,9 +43,9 @@ def write_reports(config: NightConfig, history: History, night: str, checkout: P
         coverage = _write_coverage(config, night, folder, checkout)
         data = gather(history, config.folder, night, coverage)
         for name, render in _FILES.items():
-            _write(folder / name, render(data))
+            write_text(folder / name, render(data), draft=_DRAFT)
         if history.nights(1)[0].id == night:
-            _point(config.folder / "latest", night)
+            point(config.folder / "latest", night, draft=_DRAFT)
     except OSError as problem:
         raise NightlyError(
             f"the report cannot be written to {folder}: {problem.strerror}",
@@ -74,22 +76,5 @@ def _write_coverage(config: NightConfig, night: str, folder: Path, checkout: Pat
     if not tally.tests:
         return ""
     facts = {"night": night, "cells": ", ".join(ran)}
-    _write(folder / COVERAGE, coverage_page.render(tally, facts))
+    write_text(folder / COVERAGE, coverage_page.render(tally, facts), draft=_DRAFT)
     return COVERAGE
-
-
-def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")  # the same name again after a kill
-    try:
-        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-
-
-def _point(link: Path, target: str) -> None:
-    draft = link.with_name(".latest.draft")
-    draft.unlink(missing_ok=True)
-    draft.symlink_to(target)
-    draft.replace(link)

@@ -2,11 +2,22 @@
 """Artefact folders: unique, safely named, written in one step."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from harness.artifacts import ArtifactError, RunFolder, default_root, safe_name, write_failure
+from harness.artifacts import (
+    ArtifactError,
+    Held,
+    RunFolder,
+    default_root,
+    point,
+    safe_name,
+    take_lock,
+    write_failure,
+    write_text,
+)
 
 
 def test_runs_of_one_second_do_not_collide_and_latest_points_to_the_last(tmp_path: Path) -> None:
@@ -62,3 +73,30 @@ def test_environment_chooses_the_root(monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert default_root() == tmp_path / "elsewhere"
     monkeypatch.delenv("CCA_RUNS")
     assert default_root() == Path.cwd() / "runs"
+
+
+def test_lock_names_its_holder_and_ends_when_it_is_closed(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "lock"
+    with take_lock(file), pytest.raises(Held) as caught:
+        take_lock(file)
+    assert caught.value.message == f"{file} is held by another process ({os.getpid()})"
+    assert caught.value.holder == str(os.getpid())
+    take_lock(file).close()
+
+
+def test_draft_that_a_kill_left_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / ".page.draft").write_text("half of")
+    write_text(tmp_path / "page", "a page", draft="draft")
+    (tmp_path / ".latest.draft").symlink_to("nowhere")
+    point(tmp_path / "latest", "page", draft="draft")
+    assert (tmp_path / "latest").read_text() == "a page"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["latest", "page"]
+
+
+def test_write_that_fails_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
+    (tmp_path / "page").mkdir()
+    with pytest.raises(IsADirectoryError):
+        write_text(tmp_path / "page", "a page")
+    with pytest.raises(IsADirectoryError):
+        point(tmp_path / "page", "x")
+    assert [p.name for p in tmp_path.iterdir()] == ["page"]

@@ -149,6 +149,13 @@ def test_two_of_the_same_bisection_do_not_run_at_once(tmp_path: Path) -> None:
         pass
 
 
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    wanted = "runs/bisect/rmm cannot be written: Not a directory"
+    with pytest.raises(BisectError, match=wanted), locked(tmp_path / "runs" / "bisect" / "rmm"):
+        pass
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [
