@@ -187,5 +187,6 @@ class Recording:
         named = str(self.path) in problem.message
         return TapError(
             problem.message if named else f"{self.path}: {problem.message}",
-            hint="the file is damaged, or was copied in part: copy it anew from where it was made",
+            hint="what comes before that is whole, but the file is damaged, or was copied in part: "
+            "copy it anew from where it was made",
         )

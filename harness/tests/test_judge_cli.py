@@ -159,7 +159,10 @@ def _newer(folder: Path) -> Path:
         (_not_deflated, "bits.tap.gz: "),
         (_swapped, "psci_completed_kept.tap: record "),
         (_swapped_and_packed, "swapped.tap.gz: record "),
-        (_cut, "hint: the file is damaged, or was copied in part: copy it anew from where"),
+        (
+            _cut,
+            "hint: what comes before that is whole, but the file is damaged, or was copied in part",
+        ),
         (_newer, "has version 2"),
     ],
     ids=[
