@@ -268,16 +268,33 @@ def refused(seen: Exits, fault_status: int) -> None:
 
 @pytest.mark.parametrize("mem_attr", [*range(4), 0b101, 0b110, 0b111])
 @pytest.mark.parametrize(
-    "access",
-    [Access(DEVICE), Access(DEVICE + 1), Access(DEVICE, needs_normal=True)],
-    ids=["aligned", "unaligned", "block"],
+    ("access", "aligned"),
+    [
+        (Access(DEVICE), True),
+        (Access(DEVICE, width_bytes=16), True),
+        (Access(DEVICE + 1), False),
+        (Access(DEVICE + 4, width_bytes=16), False),
+        (Access(DEVICE, needs_normal=True), False),
+    ],
+    ids=["aligned", "pair", "unaligned", "unaligned-pair", "block"],
 )
-def test_device_memory_is_used_aligned(mem_attr: int, access: Access) -> None:
+def test_device_memory_is_used_aligned(mem_attr: int, access: Access, aligned: bool) -> None:
     guest = shared(PAGES | mem_attr << 2 | 3 << 6).start()
-    if access == Access(DEVICE) or mem_attr > 4:
+    if aligned or mem_attr > 4:
         assert guest.goes_on(access) == Continues()
     else:
         refused(guest.exit(access), 0x21)
+
+
+def test_memory_of_two_types_is_what_it_begins_with() -> None:
+    guest = Guest()
+    guest.scene.tables(guest.rd, BORDER)
+    for number, mem_attr in enumerate((0b110, 0, 0b110)):
+        desc = PAGES + number * PAGE | mem_attr << 2 | 3 << 6
+        guest.scene.do("RMI_RTT_MAP_UNPROTECTED", guest.rd, BORDER + number * PAGE, 3, desc)
+    guest.start()
+    assert guest.goes_on(Access(BORDER + PAGE - 4)) == Continues()
+    refused(guest.exit(Access(BORDER + 2 * PAGE - 4)), 0x21)
 
 
 def test_type_of_memory_counts_before_the_right_to_write() -> None:

@@ -10,7 +10,7 @@ from harness.abi import Value, tables
 from harness.model.outcome import Continues, Exits, Outcome, RealmException, exits
 from harness.model.platform import Pas
 from harness.model.realm_side.activity import Access, Kind
-from harness.model.rtt import LAST_LEVEL, Hipas, Ripas, Walk, entry_bytes
+from harness.model.rtt import LAST_LEVEL, Entry, Hipas, Ripas, Walk, entry_bytes
 from harness.model.state import Abort, GranuleState, Realm, Rec, State
 from harness.types import GRANULE_BYTES
 
@@ -83,13 +83,16 @@ def _meet_protected(walk: Walk, act: Access, ipa: int) -> Outcome | None:
 
 
 def _meet_unprotected(state: State, walk: Walk, act: Access, ipa: int) -> Outcome | None:
-    """In the order in which the architecture looks: type of memory, rights, granule."""
+    """In the order in which the architecture looks: type of memory, rights, granule.
+
+    What an access does that crosses into another type is not specified: here the first counts.
+    """
     entry = walk.entry
     if entry.hipas is Hipas.UNASSIGNED_NS:
         if act.has_syndrome:
             return _emulatable(translation_fault(walk.level), act, ipa)
         return _not_emulatable(translation_fault(walk.level), ipa)
-    if _MEM_ATTR.get(entry.attributes) in _DEVICE and not act.is_for_device:
+    if _is_device(entry) and ipa == act.ipa and not act.is_for_device:
         return _mapping_fault(ALIGNMENT, act, ipa)
     allowed = _S2AP_WRITE if act.kind is Kind.WRITE else _S2AP_READ
     if not entry.attributes & allowed:
@@ -97,6 +100,10 @@ def _meet_unprotected(state: State, walk: Walk, act: Access, ipa: int) -> Outcom
     if _is_non_secure(state, output_address(walk, ipa)):
         return None
     return _mapping_fault(GRANULE_PROTECTION, act, ipa)
+
+
+def _is_device(entry: Entry) -> bool:
+    return _MEM_ATTR.get(entry.attributes) in _DEVICE
 
 
 def output_address(walk: Walk, ipa: int) -> int:

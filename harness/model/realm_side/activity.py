@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+_REGISTER_BYTES = 8
+
 
 class Kind(StrEnum):
     """Kind of a memory access."""
@@ -40,8 +42,8 @@ class Access:
 
     @property
     def is_for_device(self) -> bool:
-        """Device memory takes it: aligned to its width."""
-        return not self.needs_normal and self.ipa % self.width_bytes == 0
+        """Device memory takes it: aligned to its registers' width, of which a pair has two."""
+        return not self.needs_normal and self.ipa % min(self.width_bytes, _REGISTER_BYTES) == 0
 
 
 @dataclass(frozen=True, slots=True)
