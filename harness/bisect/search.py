@@ -99,5 +99,5 @@ class Search:
 def _says_nothing(revision: Revision, said: str, tried: Tried) -> WrongEnds:
     return WrongEnds(
         f"the {said} revision cannot be tested: {revision}: {tried.reason}",
-        hint=f"give another --{said}",
+        hint=f"give another --{said}, or --boot-is-test where not to boot is the fault",
     )
