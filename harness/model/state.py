@@ -151,7 +151,8 @@ class Running:
 class Rec:
     """A REC. ``start`` is (pc, x0..x7) of its next cold start.
 
-    ``psci_reply`` is the result that the next entry delivers; ``host_call`` the IPA of the
+    ``psci_reply`` is the result that the next entry delivers, ``psci_kept`` x4..x7 of the
+    call that it is for, as far as they are known; ``host_call`` the IPA of the
     structure of a pending host call.
     """
 
@@ -165,6 +166,7 @@ class Rec:
     running: Running | None = None
     psci: PsciRequest | None = None
     psci_reply: int | None = None
+    psci_kept: tuple[int | None, ...] = ()
     host_call: int | None = None
     ripas: RipasWindow | None = None
     abort: Abort | None = None

@@ -79,7 +79,19 @@ def test_suspend_needs_no_completion(scene: Scene) -> None:
     seen = call_from(scene, rec, "PSCI_CPU_SUSPEND", 1, 2, 3)
     assert isinstance(seen, Exits)
     assert (seen.reason_name, seen.gprs) == ("PSCI", (fid("PSCI_CPU_SUSPEND"),))
-    assert reentered(scene, rec) == (0,) * 7
+    assert reentered(scene, rec) == (*[0] * 7, None)
+
+
+def test_registers_of_the_realm_after_an_exit(scene: Scene) -> None:
+    """x1..x3 are zero, x7 is kept; x4..x6 are zero or kept: the clauses disagree."""
+    _, (rec,) = scene.guest()
+    call_from(scene, rec, "PSCI_CPU_SUSPEND", *range(1, 8))
+    verdict, _ = step(scene.state, scene.call("RMI_REC_ENTER", rec, scene.run_page()))
+    assert isinstance(verdict, EnterVerdict)
+    assert isinstance(verdict.entry, Continues)
+    assert verdict.entry.verdict is not None
+    shown = [answer.x for answer in verdict.entry.verdict.acceptable]
+    assert shown == [(0, 0, 0, 0, 0, 0, 0, 7), (0, 0, 0, 0, 4, 5, 6, 7)]
 
 
 def test_off(scene: Scene) -> None:
@@ -115,7 +127,7 @@ def test_cpu_on(scene: Scene, runnable: int, status: int, reply: int) -> None:
     assert isinstance(seen, Exits)
     assert seen.gprs == (fid("PSCI_CPU_ON"), 1)
     scene.do("RMI_PSCI_COMPLETE", calling, target, status)
-    assert reentered(scene, calling) == (reply, *[0] * 6)
+    assert reentered(scene, calling) == (reply, *[0] * 6, None)
     rec = scene.state.recs[target]
     assert rec.is_runnable is (reply != numbers.DENIED)
     if reply == numbers.SUCCESS:
@@ -127,7 +139,7 @@ def test_affinity_info(scene: Scene, runnable: int, reply: int) -> None:
     _, (calling, target) = scene.guest(1, runnable)
     assert isinstance(call_from(scene, calling, "PSCI_AFFINITY_INFO", 1, 0), Exits)
     scene.do("RMI_PSCI_COMPLETE", calling, target, numbers.SUCCESS)
-    assert reentered(scene, calling) == (reply, *[0] * 6)
+    assert reentered(scene, calling) == (reply, *[0] * 6, None)
 
 
 def test_denied_too_late_is_an_error_with_an_effect(scene: Scene) -> None:
@@ -136,7 +148,7 @@ def test_denied_too_late_is_an_error_with_an_effect(scene: Scene) -> None:
     made = scene.call("RMI_PSCI_COMPLETE", calling, target, numbers.DENIED)
     verdict, scene.state = step(scene.state, made)
     assert verdict.condition == "status"
-    assert reentered(scene, calling) == (numbers.ALREADY_ON, *[0] * 6)
+    assert reentered(scene, calling) == (numbers.ALREADY_ON, *[0] * 6, None)
 
 
 def test_refused_status_leaves_the_request_pending(scene: Scene) -> None:

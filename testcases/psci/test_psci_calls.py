@@ -71,7 +71,7 @@ def test_exit_shows_nothing_but_the_call(guest: GuestRealm) -> None:
 def test_result_fills_x0_to_x6_and_nothing_above(guest: GuestRealm) -> None:
     """After the exit X0 has the result, X1..X6 are zero, X7..X30 are kept (EXIT-06).
 
-    The program sees which registers changed, and X1; model-verdict sees that X1..X6 are zero.
+    The program sees which registers changed, and X1; model-verdict looks at the others.
     """
     function = fid("PSCI_CPU_SUSPEND")
     assert isinstance(guest.guest.submit_insn(a64.smc(), [(0, function), (1, 5)]), PsciExit)

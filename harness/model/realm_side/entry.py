@@ -35,6 +35,7 @@ def enter(view: View) -> tuple[Outcome, State]:
         rec,
         running=running,
         psci_reply=None,
+        psci_kept=(),
         host_call=None,
         ripas=None,
         abort=None,
@@ -52,7 +53,7 @@ def _resume(state: State, rec: Rec, area: EnterArea) -> Outcome:
         x = resumed_ripas(rec.ripas, rejected=area.has("RIPAS_RESPONSE"))
         return Continues(Verdict(_IPA_STATE_SET, _IPA_STATE_SET, (Answer(x),)))
     if rec.psci_reply is not None:
-        return psci.resumed(rec.psci_reply)
+        return psci.resumed(rec.psci_reply, rec.psci_kept)
     return Continues(value=area.gprs[0] if rec.sysreg_read else None)
 
 

@@ -12,13 +12,14 @@ from harness.model.calls import shown
 from harness.model.outcome import Continues, Exits, Outcome, exits
 from harness.model.realm_side.activity import Smc
 from harness.model.state import PsciRequest, RealmState, Rec, State
-from harness.model.verdict import Answer, Verdict
+from harness.model.verdict import Answer, Registers, Verdict
 
 _T = tables()
 _FEATURE_NAMES = [name for name in _T.commands if name.startswith("PSCI_")]
 _FEATURES = frozenset(_T.command(name).fid for name in _FEATURE_NAMES)
 _SMCCC = _T.command("SMCCC_VERSION").fid
-_ZEROED = (0,) * 6
+_ZEROED = (0, 0, 0)
+_KEPT = range(4, 8)
 
 
 def returned(name: str, x0: int, *rest: int) -> Continues:
@@ -26,9 +27,19 @@ def returned(name: str, x0: int, *rest: int) -> Continues:
     return Continues(Verdict(name, name, (Answer((x0, *rest)),)))
 
 
-def resumed(reply: int) -> Continues:
-    """The realm resumes after an exit: x0 is the result, x1..x6 are zero."""
-    return returned("PSCI", reply, *_ZEROED)
+def resumed(reply: int, kept: Registers) -> Continues:
+    """The realm resumes after an exit: x0 is the result, x1..x6 are zero, x7 is its own.
+
+    The clause of the exits says so, that of RMI_PSCI_COMPLETE has x1..x3 only: x4..x6 may be
+    the realm's own, too. ``kept`` is x4..x7 of the call.
+    """
+    zeroed = (reply, *_ZEROED, *_ZEROED, *kept[-1:])
+    answers = (Answer(zeroed), Answer((reply, *_ZEROED, *kept)))
+    return Continues(Verdict("PSCI", "PSCI", answers))
+
+
+def _kept(act: Smc) -> Registers:
+    return tuple(act.x[n] if n < len(act.x) else None for n in _KEPT)
 
 
 def _exit(act: Smc, *shown_to_host: int) -> Exits:
@@ -52,7 +63,7 @@ def _features(state: State, _rec: Rec, act: Smc) -> tuple[Outcome, State]:
 
 
 def _suspend(state: State, rec: Rec, act: Smc) -> tuple[Outcome, State]:
-    return _exit(act), state.with_rec(replace(rec, psci_reply=psci.SUCCESS))
+    return _exit(act), state.with_rec(replace(rec, psci_reply=psci.SUCCESS, psci_kept=_kept(act)))
 
 
 def _off(state: State, rec: Rec, act: Smc) -> tuple[Outcome, State]:
@@ -69,7 +80,7 @@ def _on(state: State, rec: Rec, act: Smc) -> tuple[Outcome, State]:
         refusal = psci.INVALID_PARAMETERS if index is None else psci.ALREADY_ON
         return _answer(act, refusal), state
     request = PsciRequest(act.arg(0), index, entry_point, context_id)
-    return _exit(act, target), state.with_rec(replace(rec, psci=request))
+    return _exit(act, target), state.with_rec(replace(rec, psci=request, psci_kept=_kept(act)))
 
 
 def _affinity_info(state: State, rec: Rec, act: Smc) -> tuple[Outcome, State]:
@@ -80,7 +91,7 @@ def _affinity_info(state: State, rec: Rec, act: Smc) -> tuple[Outcome, State]:
     if index == rec.index:
         return _answer(act, psci.ON), state
     request = PsciRequest(act.arg(0), index)
-    return _exit(act, target), state.with_rec(replace(rec, psci=request))
+    return _exit(act, target), state.with_rec(replace(rec, psci=request, psci_kept=_kept(act)))
 
 
 def _system_off(state: State, rec: Rec, act: Smc) -> tuple[Outcome, State]:
