@@ -135,6 +135,12 @@ def test_page_of_which_nobody_knows_what_it_is(story: Story, pa: int, esr: int) 
     assert judge.tally.replay.unjudged[WHETHER_MEMORY] == is_right
 
 
+def test_granule_fault_of_the_realms_own_memory_is_not_believed(story: Story) -> None:
+    call = activated(story).enters()
+    story.exits(call, esr=ABORT | GRANULE, hpfar=HEAP >> 8)
+    assert len(story.accusations()) == 1
+
+
 def test_the_next_entry_may_abort_what_was_believed(story: Story) -> None:
     story.share(SECURE_RAM)
     activated(story).aborts(GRANULE)
