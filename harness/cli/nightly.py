@@ -91,13 +91,17 @@ def _check(args: argparse.Namespace) -> int:
     from datetime import date
 
     from harness.nightly.config import load_config
+    from harness.nightly.places import missing
     from harness.nightly.quarantine import load_quarantine
 
     config = load_config(args.config)
     for cell in config.cells:
         words = [f"--stack {cell.stack}", *(f"--set {s}" for s in cell.settings), *cell.arguments]
         print(f"{cell.name:40} {cell.budget_s / 60:4g} min  {' '.join(words)}")
-    complaints = load_quarantine(config.quarantine, date.today()).complaints()
+    complaints = [
+        *missing(config, _CHECKOUT),
+        *load_quarantine(config.quarantine, date.today()).complaints(),
+    ]
     for line in complaints:
         print(f"error: {line}", file=sys.stderr)
     return 2 if complaints else 0

@@ -118,6 +118,7 @@ class NightConfig:
     keep_nights: int
     keep_recordings: str
     quarantine: Path
+    quarantine_is_named: bool
     cells: tuple[Cell, ...]
     bench: tuple[BenchPlan, ...] = field(default=())
 
@@ -170,6 +171,7 @@ class _Reader:
             keep_nights=night.get("keep_nights", 30),
             keep_recordings=night.get("keep_recordings", "failed"),
             quarantine=self.file.absolute().parent / night.get("quarantine", "quarantine.toml"),
+            quarantine_is_named="quarantine" in night,
             cells=tuple(cells),
             bench=bench,
         )

@@ -42,7 +42,13 @@ def after_attempt(
     if book.results():
         count = f"{len(left)} of {len(book.planned)} tests were not run, {how}"
         return replace(row, state="ran", message=f"{count}\n{log_tail}")
-    return replace(row, state="error", message=f"{how}\n{log_tail}")
+    return replace(row, state="error", message=f"{how}{_reason(log_tail)}\n{log_tail}")
+
+
+def _reason(log_tail: str) -> str:
+    """What pytest gave as the reason for not beginning: the first line is all that is listed."""
+    found = [line for line in log_tail.splitlines() if line.startswith("ERROR: ")]
+    return f": {found[0].removeprefix('ERROR: ')}" if found else ""
 
 
 def out_of_budget(row: CellRow, cell: Cell) -> CellRow:

@@ -108,3 +108,28 @@ def test_report_that_cannot_be_written_keeps_no_night_from_running(
     assert nightly() == 0
     said = capsys.readouterr().out
     assert f"nightly: night {first.id}: error: the report cannot be written to" in said
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ("[night]", '[night]\nquarantine = "q.toml"', "[night] quarantine: there is no "),
+        (
+            "[profile.all]",
+            '[profile.all]\ntests = ["testcases/gone.py::test_x"]',
+            "cell fake / all: tests: there is no testcases/gone.py\n",
+        ),
+        ("", '\n[[bench]]\nstack = "embeded"\n', "[[bench]]: no stack 'embeded'"),
+    ],
+)
+def test_check_names_what_is_not_there(
+    checkout: Checkout,
+    capsys: pytest.CaptureFixture[str],
+    before: str,
+    after: str,
+    complaint: str,
+) -> None:
+    text = checkout.file.read_text()
+    checkout.file.write_text(text.replace(before, after, 1) if before else text + after)
+    assert nightly("--check") == 2
+    assert complaint in capsys.readouterr().err

@@ -188,6 +188,17 @@ def test_cell_is_complete_or_tried_again_or_says_why_not(
         assert (after.message.splitlines() or [""])[0] == message
 
 
+def test_cell_that_pytest_refused_says_why_in_its_first_line(tmp_path: Path) -> None:
+    cell = cell_of(tmp_path)
+    row = CellRow(night="n", name=cell.name, axes={}, attempts=1)
+    log = "ERROR: file or directory not found: testcases/recc\n\nno tests ran"
+    after = after_attempt(row, Ended(4, over_budget=False), book_of(0, 0, 4), cell, log)
+    assert after is not None
+    assert after.message.splitlines()[0] == (
+        "pytest ended with status 4: file or directory not found: testcases/recc"
+    )
+
+
 def test_cell_that_ran_out_of_time_says_whose_time(tmp_path: Path) -> None:
     cell = cell_of(tmp_path)
     row = CellRow(night="n", name=cell.name, axes={})
