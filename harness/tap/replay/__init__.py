@@ -6,9 +6,11 @@
 ``ops``       one thing that happened, as a function of the state
 ``realm_ops`` what realms did, as far as SMCs and exits show it
 ``placing``   in which order things that overlapped took effect
+``excuses``   what the model cannot know is learnt, let pass or forgotten
 ``replay``    events in, mismatches out
 """
 
-from harness.tap.replay.replay import Mismatch, Reasons, Replay, ReplayTally
+from harness.tap.replay.excuses import ReplayTally
+from harness.tap.replay.replay import Mismatch, Reasons, Replay
 
 __all__ = ["Mismatch", "Reasons", "Replay", "ReplayTally"]
