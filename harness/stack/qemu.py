@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import ProvisionError, StackError
@@ -95,26 +96,33 @@ def _minimum(machine: MachineShape, source: object) -> tuple[int, ...]:
     return max(wanted, _RME_MIN_VERSION) if "x-rme=on" in machine.cpu else wanted
 
 
+def start_and_quit(program: Path, words: Sequence[str]) -> str:
+    """Start a QEMU and let it quit at once: "" if it does, else what it said.
+
+    Raises OSError or subprocess.TimeoutExpired.
+    """
+    done = subprocess.run(
+        [str(program), *words, "-nodefaults", "-display", "none", "-qmp", "stdio"],
+        input=_GOODBYE,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=PROBE_TIMEOUT_S,
+        check=False,
+    )
+    return (done.stderr.strip() or f"exit status {done.returncode}") if done.returncode else ""
+
+
 def _make_machine(program: Path, machine: MachineShape) -> None:
     """Start the machine, stopped, and let it quit at once. Raises StackError."""
-    argv = [str(program), "-M", machine.machine_options, "-cpu", machine.cpu, "-m", "512M"]
-    argv += ["-S", "-nodefaults", "-display", "none", "-qmp", "stdio"]
+    words = ["-M", machine.machine_options, "-cpu", machine.cpu, "-m", "512M", "-S"]
     try:
-        done = subprocess.run(
-            argv,
-            input=_GOODBYE,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=PROBE_TIMEOUT_S,
-            check=False,
-        )
+        said = start_and_quit(program, words)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise StackError(f"[qemu]: {program} did not start and quit: {error}") from error
-    if done.returncode != 0:
-        text = done.stderr.strip() or f"exit status {done.returncode}"
+    if said:
         raise StackError(
-            f"[qemu]: {program} cannot make the machine: {text}",
+            f"[qemu]: {program} cannot make the machine: {said}",
             hint=f"cpu {machine.cpu!r} and options {machine.machine_options!r} of [machine];"
             " x-rme needs QEMU 10 or newer",
         )

@@ -9,10 +9,8 @@ from pathlib import Path
 
 from harness.stack.build import build_tap
 from harness.stack.progress import Progress
+from harness.stack.qemu import start_and_quit
 from harness.stack.spec import BuiltStack, Stack
-
-_PROBE_TIMEOUT_S = 20.0
-_GOODBYE = '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n'
 
 
 def find_plugin(stack: Stack, built: BuiltStack, progress: Progress | None = None) -> Path | str:
@@ -32,19 +30,9 @@ def _refusal(qemu: Path, plugin: Path) -> str:
     """Load the plugin into a QEMU that runs nothing; return why it does not load, or ""."""
     with tempfile.TemporaryDirectory() as scratch:
         words = [str(plugin), f"out={scratch}/calls.tap"]
-        argv = [str(qemu), "-M", "none", "-nodefaults", "-display", "none", "-qmp", "stdio"]
-        argv += ["-plugin", ",".join(word.replace(",", ",,") for word in words)]
+        argument = ",".join(word.replace(",", ",,") for word in words)
         try:
-            done = subprocess.run(
-                argv,
-                input=_GOODBYE,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_PROBE_TIMEOUT_S,
-                check=False,
-            )
+            said = start_and_quit(qemu, ["-M", "none", "-plugin", argument])
         except (OSError, subprocess.TimeoutExpired) as problem:
             return f"{qemu} cannot be asked whether it takes plugins: {problem}"
-    said = done.stderr.strip() or f"exit status {done.returncode}"
-    return f"{qemu} refuses the plugin: {said}" if done.returncode else ""
+    return f"{qemu} refuses the plugin: {said}" if said else ""
