@@ -26,7 +26,7 @@ from harness.errors import MachineDied
 if TYPE_CHECKING:
     from harness.cli.session import Screen, Typist
     from harness.machine import Machine
-    from harness.stack import BuiltStack
+    from harness.stack import BuiltStack, Stack
 
 HELP = "boot a stack and talk to it: consoles on this terminal, Ctrl-] ends"
 _POLL_S = 0.02
@@ -50,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
     if sys.stdin is None:  # closed by whoever started us; its number must not be used again
         sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
     with make_progress() as progress:
-        built = build_stack(load_stack(args.stack, args.overrides), progress=progress)
+        stack = load_stack(args.stack, args.overrides)
+        built = build_stack(stack, progress=progress)
     folder = RunFolder.create(args.runs)
     if "kernel" in built.images and not sys.stdin.isatty():
         return _run_on_host(built, folder.path)
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         typist: Typist = (
             Keyboard(talking, screen.note)
             if sys.stdin.isatty()
-            else Script(talking, has_monitor="mailbox" in built.capabilities)
+            else Script(talking, has_monitor=_has_monitor(stack))
         )
         screen.note(f"{built.name} boots; Ctrl-] ends; transcripts in {machine.folder}")
         with _raw_keyboard():
@@ -73,6 +74,12 @@ def run(args: argparse.Namespace) -> int:
             screen.note(f"alarm: {alarm}")
         screen.note(ended)
     return 0
+
+
+def _has_monitor(stack: Stack) -> bool:
+    """Whether it is the host of this checkout that boots: another one may keep silent."""
+    host = stack.components.get("host")
+    return host is not None and host.source.KIND == "in-tree"
 
 
 def _run_on_host(built: BuiltStack, folder: Path) -> int:

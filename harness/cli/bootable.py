@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.errors import ProvisionError
 from harness.machine import TapPlugin
 from harness.stack import BuiltStack, Progress, Stack, build_stack, load_stack
+from harness.stack.load import require_memory
 from harness.stack.tap_plugin import find_plugin
 
 
@@ -25,7 +26,9 @@ def put_chosen(args: argparse.Namespace, progress: Progress) -> Bootable:
 
     Raises StackError, BuildError or ProvisionError.
     """
-    return put(load_stack(args.stack, args.overrides), progress)
+    stack = load_stack(args.stack, args.overrides)
+    require_memory(stack, args.overrides)
+    return put(stack, progress)
 
 
 def put(stack: Stack, progress: Progress) -> Bootable:

@@ -219,8 +219,7 @@ class Script:
             raise ConsoleTimeout(
                 f"the monitor did not come up: no {READY_LINE.decode()!r}, and nothing has come "
                 f"for {_BOOT_QUIET_S:g} s\n{self._console.describe()}",
-                hint="the firmware hangs; a stack with another host than the monitor has no "
-                "'mailbox' in its features",
+                hint="the firmware hangs: the console says how far it came",
             )
         return False
 

@@ -9,7 +9,7 @@ from harness.coverage.cells import SUCCESS, Cell, known_cells
 _seen: set[Cell] | None = None
 """What the test that runs has covered; None while nobody collects."""
 
-_claims: list[tuple[tuple[int, ...], str]] = []
+_claims: set[tuple[tuple[int, ...], str]] = set()
 """Failures that the test that runs has explained: x0.. of the call, and the condition."""
 
 
@@ -45,12 +45,12 @@ def record(command: str, condition: str | None = None) -> None:
 def claim(x: tuple[int, ...], condition: str) -> None:
     """Say that the test names this condition as the reason why the call x0.. failed."""
     if _seen is not None:
-        _claims.append((x, condition))
+        _claims.add((x, condition))
 
 
 def claims() -> list[tuple[tuple[int, ...], str]]:
-    """What the test has named so far."""
-    return list(_claims)
+    """What the test has named so far, sorted."""
+    return sorted(_claims)
 
 
 def collects() -> bool:

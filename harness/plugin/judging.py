@@ -9,6 +9,7 @@ provokes a violation names the rule (``violates``), and fails if it does not pro
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,9 +103,12 @@ class Trial:
 
     def _check_claims(self) -> None:
         """Conditions that share status and index are told apart by the model alone."""
+        held: defaultdict[tuple[int, ...], set[str]] = defaultdict(set)
+        for count in {len(x) for x, _ in claims()}:
+            for call, why in self._reasons.items():
+                held[call[:count]] |= why
         for x, named in claims():
-            held = [why for call, why in self._reasons.items() if call[: len(x)] == x]
-            known = set[str]().union(*held)
+            known = held.get(x, set())
             if known and named not in known:
                 raise RuleBroken(
                     f'the test names "{named}" as the reason why {name_of(x[0])} '

@@ -15,7 +15,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -98,13 +98,24 @@ def stack_with(request: pytest.FixtureRequest) -> StackWith:
 
 
 @pytest.fixture
-def own_folder(request: pytest.FixtureRequest) -> Iterator[Path]:
+def own_folder(request: pytest.FixtureRequest) -> Path:
     """A folder of this test in the run's, for machines that it starts itself.
 
     It stays if the test fails, and has the report beside their transcripts.
     """
     folder = cca_session(request.config).run.test_folder(request.node.nodeid)
     request.node.stash[FOLDER] = folder
-    yield folder
-    if not request.node.stash.get(FAILED, False):
-        shutil.rmtree(folder)
+    return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Once all is torn down and nothing has failed, nobody needs the folder."""
+    report = yield
+    folder = item.stash.get(FOLDER, None)
+    over = report.when == "teardown" and report.passed
+    if folder is not None and over and not item.stash.get(FAILED, False):
+        shutil.rmtree(folder, ignore_errors=True)
+    return report

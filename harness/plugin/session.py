@@ -23,6 +23,7 @@ from harness.machine import TapPlugin
 from harness.plugin.keeper import Boot, MachineKeeper
 from harness.plugin.tapping import choose_tap
 from harness.stack import BuiltStack, Progress, Stack, build_stack, load_stack
+from harness.stack.load import require_memory
 
 _WORKER_FOLDER = "cca_run_folder"
 
@@ -52,6 +53,7 @@ class CcaSession:
     def stack(self) -> Stack:
         """The stack file with the overrides applied."""
         stack = load_stack(self.stack_name, self.overrides)
+        require_memory(stack, self.overrides)
         return replace(stack, capabilities=stack.capabilities - self.lacks | self.adds)
 
     @cached_property

@@ -114,10 +114,8 @@ def update_lists(
             f"{apt_dir} cannot be written: {error.strerror}", hint="set CCA_CACHE to another folder"
         ) from error
     said = run_apt(["apt-get", *apt_options(apt_dir), "update"], what="apt-get update")
-    complaints = [line for line in said.splitlines() if line.startswith(_COMPLAINTS)]
-    if not complaints:
-        stamp.touch()
-    return complaints
+    stamp.touch()  # also where a list is missing: who lacks it asks with force
+    return [line for line in said.splitlines() if line.startswith(_COMPLAINTS)]
 
 
 def with_lists(apt_dir: Path, suite: str, action: Callable[[], object]) -> None:

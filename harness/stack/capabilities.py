@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from harness.errors import StackError
 from harness.stack.schema import require_known, typed
@@ -54,14 +54,15 @@ def parse_capabilities(table: object, where: str) -> frozenset[str]:
     return frozenset(names)
 
 
-def require_capability(name: str, others: Iterable[str], where: str) -> None:
+def require_capability(name: str, others: Collection[str], where: str) -> None:
     """Raise StackError for a name (rmi-1.0, realms, …) that no stack can have, nor ``others``."""
+    if name in others or name.startswith(OWN):
+        return
     for key, prefix in CAPABILITY_KEYS.items():
         if prefix and name.startswith(prefix):
             _require(key, name.removeprefix(prefix), where)
             return
-    if not name.startswith(OWN):
-        require_known(name, [*FEATURES, *others], "capability", where)
+    require_known(name, [*FEATURES, *others, f"{OWN}…"], "capability", where)
 
 
 def _require(key: str, value: str, where: str) -> None:
@@ -71,4 +72,4 @@ def _require(key: str, value: str, where: str) -> None:
         return
     known = {"launchers": LAUNCHERS, "page_sizes": PAGE_SIZES, "features": FEATURES}[key]
     if not value.startswith(OWN):
-        require_known(value, known, "value", where)
+        require_known(value, [*known, f"{OWN}…"], "value", where)

@@ -67,15 +67,13 @@ def load_stack(name_or_path: str, overrides: Sequence[str] = ()) -> Stack:
     """Read and validate a stack; ``overrides`` are ``component.key=value``. Raises StackError."""
     file = find_stack_file(name_or_path)
     tables = apply_overrides(_read_chain(file, ()), overrides)
-    overridden = sources_of(overrides)
-    stack = _parse(tables, file, overridden)
-    _require_memory(stack, overridden.get("machine", NOTHING))
-    return stack
+    return _parse(tables, file, sources_of(overrides))
 
 
-def _require_memory(stack: Stack, overridden: Overridden) -> None:
+def require_memory(stack: Stack, overrides: Sequence[str] = ()) -> None:
     """Raise StackError where tests would take granules that the machine does not have."""
     found = stack.machine.memory_bytes
+    overridden = sources_of(overrides).get("machine", NOTHING)
     if "host" in stack.components and stack.capabilities & _TAKE_GRANULES and found < POOL_END:
         raise StackError(
             f"{overridden.get('memory', f'{stack.file}: [machine] memory')}: wants 2G or more, "

@@ -493,13 +493,19 @@ def test_own(own_folder, wrong):
 
 def test_end(own_folder, request):
     request.addfinalizer(lambda: 1 / 0)
+    (own_folder / "transcript").write_text("seen")
+
+def test_both(own_folder, request):
+    request.addfinalizer(lambda: 1 / 0)
     assert not own_folder.exists()
 """
 
 
 def test_folder_of_a_tests_own_machines_stays_with_the_report_if_it_fails(inner: Inner) -> None:
-    inner.run(OWN_FOLDER).assert_outcomes(passed=1, failed=2, errors=1)
-    [kept] = inner.run_folder.glob("*/transcript")
-    assert (kept.parent / "failure.json").exists()
-    assert [failure["phase"] for failure in inner.failures()] == ["call", "call", "teardown"]
-    assert len(list(inner.run_folder.glob("test_*"))) == 3
+    inner.run(OWN_FOLDER).assert_outcomes(passed=2, failed=2, errors=2)
+    kept = list(inner.run_folder.glob("*/transcript"))
+    assert len(kept) == 2
+    assert all((path.parent / "failure.json").exists() for path in kept)
+    phases = [failure["phase"] for failure in inner.failures()]
+    assert phases == ["call", "teardown", "call", "teardown"]
+    assert len(list(inner.run_folder.glob("test_*"))) == 4

@@ -239,15 +239,15 @@ def test_lists_that_could_not_be_fetched_are_the_cause(
     if fresh:
         apt.update_lists(tmp_path / "apt", "trixie")
     program(tmp_path / "bin" / "apt-get", OFFLINE)
-    with pytest.raises(ProvisionError) as caught:
-        apt.download_source("p", "1", "trixie", tmp_path, tmp_path / "apt")
-    assert caught.value.message.startswith(
-        "apt-get update could not fetch all lists:\n"
-        "  | W: Failed to fetch http://mirror.example/x  Could not resolve 'mirror.example'\n"
-        "downloading source p 1 (trixie): exit status 100\n  command: apt-get -o "
-    )
-    assert caught.value.hint.startswith("check the network and the mirror")
-    assert not (tmp_path / "apt" / "updated").exists()
+    for _ in range(2):  # what is missing stays the cause
+        with pytest.raises(ProvisionError) as caught:
+            apt.download_source("p", "1", "trixie", tmp_path, tmp_path / "apt")
+        assert caught.value.message.startswith(
+            "apt-get update could not fetch all lists:\n"
+            "  | W: Failed to fetch http://mirror.example/x  Could not resolve 'mirror.example'\n"
+            "downloading source p 1 (trixie): exit status 100\n  command: apt-get -o "
+        )
+        assert caught.value.hint.startswith("check the network and the mirror")
 
 
 def test_source_comes_from_the_suite_that_the_stack_names(tmp_path: Path, fake_apt: Path) -> None:

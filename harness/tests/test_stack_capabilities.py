@@ -30,7 +30,11 @@ def test_a_table_becomes_names() -> None:
         ({"featurs": []}, "unknown key 'featurs'", "did you mean 'features'?"),
         ({"features": ["realmz"]}, "features: unknown value 'realmz'", "did you mean 'realms'?"),
         ({"launchers": ["kvmtol"]}, "launchers: unknown value 'kvmtol'", "did you mean 'kvmtool'"),
-        ({"page_sizes": ["5k"]}, "page_sizes: unknown value '5k'", "did you mean '4k'"),
+        (
+            {"page_sizes": ["5k"]},
+            "page_sizes: unknown value '5k'",
+            "did you mean '4k'?",
+        ),
         ({"rmi": "1.x"}, "rmi: '1.x' is no version", 'write it like "1.0"'),
     ],
 )
@@ -40,9 +44,12 @@ def test_a_wrong_table_is_one_error(table: object, message: str, hint: str) -> N
     assert caught.value.hint.startswith(hint)
 
 
-@pytest.mark.parametrize("name", ["realms", "rmi-2.0", "launcher-vm", "pages-64k", "kvm", "x-own"])
+@pytest.mark.parametrize(
+    "name",
+    ["realms", "rmi-2.0", "launcher-vm", "pages-64k", "kvm", "launcher-new", "x-own"],
+)
 def test_a_name_that_a_test_may_ask_for(name: str) -> None:
-    require_capability(name, ["kvm"], "here")
+    require_capability(name, ["kvm", "launcher-new"], "here")
 
 
 @pytest.mark.parametrize("name", ["relms", "rmi-one", "launcher-lkvm", "pages-4", "kvms"])

@@ -281,6 +281,13 @@ def test_trace_reads_packed_recordings(tmp_path: Path, capsys: pytest.CaptureFix
     assert (data["title"], data["facts"]["recording"]) == ("one_test.tap.gz", str(packed))
 
 
+@pytest.mark.parametrize("pattern", ["SMC_C4000FFF", "*C4000FFF", "?MC_84000050", "S*", "RMI"])
+def test_trace_takes_function_ids_that_no_table_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pattern: str
+) -> None:
+    trace(capsys, recorded(tmp_path), "--only", pattern)
+
+
 @pytest.mark.parametrize(
     ("pattern", "hint"),
     [
