@@ -61,7 +61,8 @@ class QmpChannel:
                     version = _version(message)
                 elif "return" in message:
                     return version
-        raise QmpError(f"QEMU's control channel was silent for {deadline.timeout_s:g} s")
+        message = f"QEMU's control channel was silent for {deadline.timeout_s:g} s"
+        raise QmpError(message) from TimeoutError()
 
     def _receive(self) -> bytes:
         self._line.settimeout(_POLL_S)
@@ -85,8 +86,8 @@ class QmpChannel:
         )
         try:
             return future.result()
-        except TimeoutError:
-            raise QmpError(f"QMP {command} {arguments}: no answer in {timeout_s:g} s") from None
+        except TimeoutError as late:
+            raise QmpError(f"QMP {command} {arguments}: no answer in {timeout_s:g} s") from late
         except Exception as problem:
             raise QmpError(f"QMP {command} {arguments}: {problem}") from problem
 

@@ -97,7 +97,10 @@ def make_phase(report: pytest.TestReport) -> Phase:
 
 
 def missed_deadline(error: BaseException | None) -> str:
-    """Return "yes" if an error, or what it came from, is that something took too long; else ""."""
+    """Return "yes" if an error, or what it came from, is that something took too long; else "".
+
+    What is raised for that has a type of its own, or comes from a TimeoutError.
+    """
     while error is not None and not isinstance(error, _DEADLINE_ERRORS):
         error = error.__cause__
     return "yes" if error is not None else ""

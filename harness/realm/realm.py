@@ -143,7 +143,8 @@ class Realm:
         ask = (self.rd, rec.pa, nowhere, self.tables.unprotected_base)
         while self.rmi.rtt_set_ripas(*ask) != Fails("rec_state"):
             if deadline.expired:
-                raise RealmError(f"REC {rec.pa} did not start to run in {timeout_s:g} s")
+                message = f"REC {rec.pa} did not start to run in {timeout_s:g} s"
+                raise RealmError(message) from TimeoutError()
 
     def add_rec(self, *, pc: int = 0, gprs: Sequence[int] = (), runnable: bool = True) -> Rec:
         """Create the next REC in MPIDR order, with the auxiliary granules it needs."""

@@ -3,26 +3,40 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.capacity import load_now
-from harness.errors import AlarmRaised, BootFailed, ConsoleTimeout, LinkTimeout, MachineDied
+from harness.deadline import Deadline
+from harness.errors import (
+    AlarmRaised,
+    BootFailed,
+    ConsoleTimeout,
+    LinkTimeout,
+    MachineDied,
+    RealmError,
+)
+from harness.machine import qmp
 from harness.nightly.child import Ended
 from harness.nightly.config import Cell, load_config
 from harness.nightly.ending import after_attempt, after_reruns, not_prepared, out_of_budget
 from harness.nightly.ledger import rule
 from harness.nightly.rows import CellRow, ResultRow
 from harness.plugin.results import missed_deadline
+from harness.realm import Realm
 from harness.results import CRASHED, FILE_VARIABLE, Book, Phase, read
 from harness.shell import ShellTimeout
 from harness.tap import TapTimeout
+from harness.tests.fake_host import INPUT
 from harness.tests.test_plugin_session import Inner, inner
+from harness.tests.test_realm_life import FakeRealm, host, realm, world
 
 pytest_plugins = ["pytester"]
-__all__ = ["inner"]
+__all__ = ["host", "inner", "realm", "world"]
 
 BUSY = {"cpus": 2.0, "load": 20.0}
 IDLE = {"cpus": 2.0, "load": 0.5}
@@ -116,6 +130,40 @@ def test_only_what_took_too_long_missed_a_deadline(
     error: BaseException | None, missed: str
 ) -> None:
     assert missed_deadline(error) == missed
+
+
+class Mute:
+    """A QEMU that never answers."""
+
+    async def execute(self, _command: str, _arguments: object) -> None:
+        await asyncio.Event().wait()
+
+    async def disconnect(self) -> None:
+        """Leave at once."""
+
+
+def test_qemu_that_does_not_answer_missed_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def connect(_line: socket.socket) -> Mute:
+        return Mute()
+
+    monkeypatch.setattr(qmp, "_connect", connect)
+    ours, theirs = socket.socketpair()
+    channel = qmp.QmpChannel(ours)
+    with pytest.raises(qmp.QmpError, match=r"control channel was silent for 0 s") as silent:
+        channel.handshake(lambda: False, Deadline.after(0))
+    with pytest.raises(qmp.QmpError, match=r"QMP stop \{\}: no answer in 0.01 s") as no_answer:
+        channel.execute("stop", {}, 0.01)
+    channel.close()
+    theirs.close()
+    assert missed_deadline(silent.value) == missed_deadline(no_answer.value) == "yes"
+
+
+def test_rec_that_does_not_start_missed_a_deadline(host: FakeRealm, realm: Realm) -> None:
+    rec = realm.add_rec()
+    host.answers["RMI_RTT_SET_RIPAS"] = lambda *_: INPUT
+    with pytest.raises(RealmError, match="did not start to run in 0 s") as caught:
+        realm.wait_running(rec, timeout_s=0)
+    assert missed_deadline(caught.value) == "yes"
 
 
 LATE = """
