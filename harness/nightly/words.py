@@ -12,7 +12,8 @@ _SELECTING = ("-m", "-k")
 def joined(words: Sequence[str]) -> tuple[str, ...]:
     """The words with every ``-m`` made one, and every ``-k``: ``-m (A) and (B)``.
 
-    They come last; ``-mA`` and ``-m=A`` are the same as ``-m A``.
+    They come last; ``-mA`` and ``-m=A`` are the same as ``-m A``, a blank expression asks for
+    nothing. An option that stands behind others in one word, as in ``-qm``, is not seen.
     """
     found: dict[str, list[str]] = {option: [] for option in _SELECTING}
     rest: list[str] = []
@@ -34,6 +35,7 @@ def joined(words: Sequence[str]) -> tuple[str, ...]:
 
 
 def _all_of(expressions: Sequence[str]) -> str:
-    if len(expressions) == 1:
-        return expressions[0]
-    return " and ".join(f"({one})" for one in expressions)
+    asked = [one for one in expressions if one.strip()]
+    if len(asked) > 1:
+        return " and ".join(f"({one})" for one in asked)
+    return asked[0] if asked else ""

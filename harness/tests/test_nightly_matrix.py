@@ -124,6 +124,9 @@ def test_matrix_that_is_not_utf_8_is_one_error(tmp_path: Path) -> None:
         (["-m", "a"], ["-m", "a"]),
         (["-m", "a", "--nightly", "-mb or c", "-x"], ["--nightly", "-x", "-m", "(a) and (b or c)"]),
         (["-k=a", "-m=b", "-k", "c"], ["-m", "b", "-k", "(a) and (c)"]),
+        (["-m", "a", "-m", "", "-m", " "], ["-m", "a"]),
+        (["-m", "a", "-m", "", "-m=b"], ["-m", "(a) and (b)"]),
+        (["-m", "", "-k", "", "-k="], ["-m", "", "-k", ""]),
         (["--maxfail=3", "-x", "-m"], ["--maxfail=3", "-x", "-m"]),
     ],
 )
