@@ -78,6 +78,8 @@ class Book:
     stack: dict[str, Any] = field(default_factory=dict)
     status: int | None = None
     """pytest's exit status; None if it did not come to its end."""
+    began_s: float | None = None
+    """When the first test began, in seconds since the epoch; None if none did."""
 
     def results(self) -> dict[str, Result]:
         """Tests that have ended, by id."""
@@ -121,6 +123,7 @@ def _take(book: Book, fresh: dict[str, list[Phase]], row: dict[str, Any]) -> Non
             book.planned = list(dict.fromkeys([*book.planned, *row["tests"]]))
         case "start":
             fresh[row["test"]] = []
+            book.began_s = min(row["time_s"], book.began_s or row["time_s"])
         case "phase":
             fresh.setdefault(row["test"], []).append(Phase(**row))
         case "stack":

@@ -15,6 +15,7 @@ from harness.cli.main import count
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
+    from harness.nightly.config import NightConfig
     from harness.nightly.history import History
 
 HELP = "run the matrix of a file, resume it, write the report (ci/nightly calls this)"
@@ -70,31 +71,29 @@ def run(args: argparse.Namespace) -> int:
     if args.budget_min:
         config = replace(config, budget_s=60.0 * args.budget_min)
     if args.check:
-        return _check(args)
+        return _check(config)
     history = History(config.folder / HISTORY)
     try:
         if args.report:
-            return _report(args, history, args.report)
+            return _report(config, history, args.report, args.publish)
         signal.signal(signal.SIGTERM, _interrupt)
         # Ignored in what a script starts with "&", and so in pytest, which it has to interrupt.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _missing_reports(args, history)
+        _missing_reports(config, history)
         from harness.cli.regress import prepare
 
         night = Night(config, history, _CHECKOUT, prepare, _say).run(resume=args.resume)
-        return _report(args, history, night.id)
+        return _report(config, history, night.id, args.publish)
     finally:
         history.close()
 
 
-def _check(args: argparse.Namespace) -> int:
+def _check(config: NightConfig) -> int:
     from datetime import date
 
-    from harness.nightly.config import load_config
     from harness.nightly.places import missing
     from harness.nightly.quarantine import load_quarantine
 
-    config = load_config(args.config)
     for cell in config.cells:
         words = [f"--stack {cell.stack}", *(f"--set {s}" for s in cell.settings), *cell.arguments]
         print(f"{cell.name:40} {cell.budget_s / 60:4g} min  {' '.join(words)}")
@@ -107,27 +106,23 @@ def _check(args: argparse.Namespace) -> int:
     return 2 if complaints else 0
 
 
-def _report(args: argparse.Namespace, history: History, name: str) -> int:
-    from harness.nightly.config import load_config
+def _report(config: NightConfig, history: History, name: str, target: Path | None) -> int:
     from harness.nightly.tidy import publish
     from harness.report import write_reports
 
-    config = load_config(args.config)
     summary = write_reports(config, history, name, _CHECKOUT)
     print(summary.text)
-    if args.publish:
-        publish(config.folder / name, args.publish)
+    if target:
+        publish(config.folder / name, target)
     return summary.status
 
 
-def _missing_reports(args: argparse.Namespace, history: History) -> None:
+def _missing_reports(config: NightConfig, history: History) -> None:
     """Write the report of a night that was killed after its last cell and before its report."""
-    from harness.nightly.config import load_config
-    from harness.nightly.night import locked
+    from harness.nightly.locks import locked
     from harness.nightly.tidy import unreported
     from harness.report import write_reports
 
-    config = load_config(args.config)
     with locked(config.folder):
         for name in unreported(config.folder, history):
             try:

@@ -9,8 +9,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,10 +69,23 @@ def read_attempts(place: Place, cell: Cell) -> Book:
 
 
 def span_s(place: Place, cell: Cell, number: int) -> float:
-    """Seconds of an attempt as its file has them, where nobody was left to book them."""
-    file = place.folder(cell) / f"attempt-{number}" / RESULTS
-    starts = [one.start_s for phases in read([file]).phases.values() for one in phases]
-    return max(0.0, file.stat().st_mtime - min(starts)) if starts else 0.0
+    """Seconds of an attempt that nobody was left to book: from its first test to its last write.
+
+    Consoles and recordings count: in a test that waits they are all that is written.
+    """
+    folder = place.folder(cell) / f"attempt-{number}"
+    began_s = read([folder / RESULTS]).began_s
+    return max(0.0, _last_write_s(folder) - began_s) if began_s is not None else 0.0
+
+
+def _last_write_s(folder: Path) -> float:
+    """When a file in there was last written to, in seconds since the epoch; 0 without any."""
+    times_s = [0.0]
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):  # a worker outlives its pytest, and tidies up
+                times_s.append(Path(inner, name).lstat().st_mtime)
+    return max(times_s)
 
 
 def run_again(

@@ -7,9 +7,7 @@ the file has the steps before. What a cell has done meanwhile lies in its own fi
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.deadline import Deadline
 from harness.nightly.config import NightlyError
+from harness.nightly.locks import opening
 from harness.nightly.rows import BenchRow, CellRow, NightRow, ResultRow
 
 _VERSION = 1
@@ -58,7 +58,7 @@ class History:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(file, timeout=_WAIT_S, isolation_level=None)
             self._db.row_factory = sqlite3.Row
-            with _alone(file.parent):
+            with opening(file, Deadline.after(_WAIT_S)):
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA foreign_keys = ON")
                 self._migrate()
@@ -254,17 +254,6 @@ class History:
 
 
 _INSERT_RESULT = f"INSERT INTO result VALUES ({', '.join('?' * 17)})"
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One process at a time opens a history there: the first makes it, and its tables."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(opened)
 
 
 def _put_cell(db: sqlite3.Connection, number: int, cell: CellRow) -> None:

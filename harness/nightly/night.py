@@ -14,17 +14,17 @@ from datetime import date
 from pathlib import Path
 from typing import Protocol
 
-from harness.artifacts import Held, take_lock
 from harness.deadline import Clock, Deadline
 from harness.errors import HarnessError
 from harness.nightly import bench, tidy
 from harness.nightly import cell as cells
 from harness.nightly.cell import LEAST_S, Place
 from harness.nightly.commit import commit_of
-from harness.nightly.config import BenchPlan, Cell, NightConfig, NightlyError, unwritable
+from harness.nightly.config import BenchPlan, Cell, NightConfig, unwritable
 from harness.nightly.covered import count_cells
 from harness.nightly.ending import after_attempt, after_reruns, not_prepared, out_of_budget
 from harness.nightly.history import History
+from harness.nightly.locks import locked
 from harness.nightly.quarantine import Quarantine, load_quarantine
 from harness.nightly.rows import CellRow, NightRow, ResultRow
 
@@ -170,7 +170,9 @@ class Night:
             budget_s = min(one.budget_s - row.used_s, self._left_s(place))
             if budget_s < LEAST_S:
                 return self._book(place, one, out_of_budget(row, one), quarantine)
-            row = replace(row, state="running", attempts=row.attempts + 1)
+            # The number that its folder gets: a kill before there is one leaves no gap.
+            attempt = len(cells.attempts(place, one)) + 1
+            row = replace(row, state="running", attempts=attempt)
             self.history.save_cell(row)
             start = self.clock()
             try:
@@ -205,7 +207,11 @@ class Night:
         rerun = [result.test for result in failed[: self.config.most_reruns]]
         left_s = max(0.0, min(self.config.rerun_budget_s, self._left_s(place)))
         deadline = Deadline.after(left_s, self.clock)
-        again = cells.run_again(place, one, rerun, self.config.reruns, deadline)
+        try:
+            again = cells.run_again(place, one, rerun, self.config.reruns, deadline)
+        finally:
+            row = replace(row, used_s=row.used_s + deadline.elapsed_s)
+            self.history.save_cell(row)
         decided = cells.read_attempts(place, one).results()
         judged: list[ResultRow] = [
             cells.ruled(result, decided[result.test].decided_by, again.get(result.test, []))
@@ -213,7 +219,6 @@ class Night:
             else result
             for result in results
         ]
-        row = replace(row, used_s=row.used_s + deadline.elapsed_s)
         self.history.save_cell(after_reruns(row, judged), judged)
         if self.config.keep_recordings == "failed":
             tidy.recordings(place.folder(one))
@@ -259,22 +264,3 @@ def _unused(folder: Path, name: str) -> str:
         number += 1
         unused = f"{name}.{number}"
     return unused
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """One nightly at a time in a folder; the lock ends with the process. Raises NightlyError."""
-    try:
-        lock = take_lock(folder / ".lock")
-    except Held as held:
-        raise NightlyError(
-            f"another nightly runs in {folder} (process {held.holder})",
-            hint="wait for it, or use a configuration with another folder",
-        ) from None
-    except OSError as problem:
-        raise NightlyError(
-            f"{folder} cannot be written: {problem.strerror}",
-            hint="let [night] folder name another place",
-        ) from problem
-    with lock:
-        yield

@@ -14,13 +14,13 @@ from harness.stack import load_stack
 def missing(config: NightConfig, checkout: Path) -> Iterator[str]:
     """A line for each; paths of tests are relative to the checkout."""
     for cell in config.cells:
-        yield from _stack(f"cell {cell.name}", cell.stack, cell.settings)
+        yield from _stack(f"{config.file}: cell {cell.name}", cell.stack, cell.settings)
         for test in cell.tests:
             path = test.split("::")[0]
             if not (checkout / path).exists():
                 yield f"{config.file}: cell {cell.name}: tests: there is no {path}"
     for plan in config.bench:
-        yield from _stack("[[bench]]", plan.stack, plan.settings)
+        yield from _stack(f"{config.file}: [[bench]]", plan.stack, plan.settings)
     if config.quarantine_is_named and not config.quarantine.is_file():
         yield f"{config.file}: [night] quarantine: there is no {config.quarantine}"
 

@@ -61,20 +61,22 @@ def unreported(folder: Path, history: History) -> list[str]:
 def publish(night: Path, target: Path) -> None:
     """Make ``target`` the night's folder anew, files linked where they can be.
 
+    A link to a night is replaced, the night that it leads to stays.
+
     Killed at any moment it leaves the one before, none, or the new one, and folders beside it
     that the next one clears. Raises NightlyError if ``target`` is something else, or cannot be
     written.
     """
     target = target.absolute()
     draft, old = (target.with_name(f".{target.name}.{word}") for word in ("draft", "old"))
-    if target.exists() and not (target / "night.json").is_file():
+    if _is_there(target) and not (target / "night.json").is_file():
         raise NightlyError(
             f"{target} is there already and is not a night", hint="name a folder to be made"
         )
     try:
         _clear(draft, old)
         shutil.copytree(night, draft, symlinks=True, copy_function=_link)
-        if target.exists():
+        if _is_there(target):
             target.rename(old)
         draft.rename(target)
         _clear(old)
@@ -82,10 +84,18 @@ def publish(night: Path, target: Path) -> None:
         raise NightlyError(f"{night} cannot be copied to {target}: {problem}") from problem
 
 
-def _clear(*folders: Path) -> None:
-    for folder in folders:
-        if folder.exists():
-            shutil.rmtree(folder)
+def _is_there(path: Path) -> bool:
+    """Also a link that leads nowhere."""
+    return path.is_symlink() or path.exists()
+
+
+def _clear(*paths: Path) -> None:
+    """Of a link only the link goes, not what it leads to."""
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _link(source: str, target: str) -> None:

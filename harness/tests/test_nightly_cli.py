@@ -11,7 +11,7 @@ import pytest
 
 from harness.cli.main import make_parser
 from harness.cli.nightly import run
-from harness.nightly import tidy
+from harness.nightly import config, tidy
 from harness.nightly.night import Night
 from harness.tests.night_checkout import ROOT, Checkout
 from harness.tests.night_pytest import FakePytest, ran
@@ -49,6 +49,22 @@ def test_night_works_in_the_checkout_wherever_it_was_called(
     assert nightly("--publish=night") == 0
     assert Path.cwd() == ROOT
     assert (tmp_path / "night" / "report.html").is_file()
+
+
+@pytest.mark.parametrize("words", [[], ["--check"]])
+def test_matrix_is_read_once(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    whole, read = config.load_config, []
+
+    def load(file: Path) -> config.NightConfig:
+        read.append(file)
+        return whole(file)
+
+    monkeypatch.setattr(config, "load_config", load)
+    FakePytest.of(monkeypatch, ran({"a": "passed"}))
+    assert nightly(*words) == 0
+    assert read == [checkout.file]
 
 
 def test_relative_folder_of_nights_is_in_the_checkout(
@@ -113,13 +129,14 @@ def test_report_that_cannot_be_written_keeps_no_night_from_running(
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
-        ("[night]", '[night]\nquarantine = "q.toml"', "[night] quarantine: there is no "),
+        ("[night]", '[night]\nquarantine = "q.toml"', "{file}: [night] quarantine: there is no "),
         (
             "[profile.all]",
             '[profile.all]\ntests = ["testcases/gone.py::test_x"]',
-            "cell fake / all: tests: there is no testcases/gone.py\n",
+            "{file}: cell fake / all: tests: there is no testcases/gone.py\n",
         ),
-        ("", '\n[[bench]]\nstack = "embeded"\n', "[[bench]]: no stack 'embeded'"),
+        ("stack.fake]", 'stack.fake]\nset = ["no.such=1"]', "{file}: cell fake / all: "),
+        ("", '\n[[bench]]\nstack = "embeded"\n', "{file}: [[bench]]: no stack 'embeded'"),
     ],
 )
 def test_check_names_what_is_not_there(
@@ -132,4 +149,4 @@ def test_check_names_what_is_not_there(
     text = checkout.file.read_text()
     checkout.file.write_text(text.replace(before, after, 1) if before else text + after)
     assert nightly("--check") == 2
-    assert complaint in capsys.readouterr().err
+    assert complaint.format(file=checkout.file) in capsys.readouterr().err

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import re
@@ -12,13 +11,16 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from harness.deadline import Deadline
 from harness.nightly import tidy
 from harness.nightly.config import NightlyError
 from harness.nightly.history import History
+from harness.nightly.locks import locked, opening
 from harness.tests.night_story import make_history, night_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,20 +54,41 @@ def test_history_is_opened_by_one_process_at_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first makes the tables; a second that opens the file meanwhile waits for them."""
-    migrate, tried = History._migrate, []
+    file, tried = tmp_path / "history.sqlite", []
+    migrate = History._migrate
+    message = f"process {os.getpid()} has been opening {file} for 0 s\nhint: look what"
 
     def locked_out(history: History) -> None:
-        other = os.open(tmp_path, os.O_RDONLY)
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.close(other)
+        with pytest.raises(NightlyError, match=message), opening(file, Deadline.after(0)):
+            pass
         tried.append(history.file)
         migrate(history)
 
     monkeypatch.setattr(History, "_migrate", locked_out)
     for _ in range(2):
-        History(tmp_path / "history.sqlite").close()
+        History(file).close()
     assert len(tried) == 2
+
+
+def test_history_that_another_process_opens_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, waits = tmp_path / "history.sqlite", []
+
+    def other_has_done(wait_s: float) -> None:
+        waits.append(wait_s)
+        held.close()
+
+    monkeypatch.setattr("harness.nightly.locks.time.sleep", other_has_done)
+    with ExitStack() as held:
+        held.enter_context(opening(file, Deadline.after(0)))
+        History(file).close()
+    assert len(waits) == 1
+
+
+def test_night_that_runs_keeps_nobody_from_its_history(tmp_path: Path) -> None:
+    with locked(tmp_path):
+        History(tmp_path / "history.sqlite").close()
 
 
 def test_night_that_is_not_there_is_an_error_with_those_that_are(tmp_path: Path) -> None:
@@ -139,6 +162,32 @@ def test_published_night_replaces_the_one_before_and_nothing_else(tmp_path: Path
     (tmp_path / "home").mkdir()
     with pytest.raises(NightlyError, match="home is there already and is not a night"):
         tidy.publish(tmp_path / "a", tmp_path / "home")
+
+
+def test_published_night_replaces_a_link_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "night.json").write_text(name)
+    target = tmp_path / "night"
+    target.symlink_to("a")
+    for _ in range(2):
+        tidy.publish(tmp_path / "b", target)
+    assert (target / "night.json").read_text() == "b"
+    assert not target.is_symlink()
+    assert (tmp_path / "a" / "night.json").read_text() == "a"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "night"]
+    lost = tmp_path / "lost"
+    lost.symlink_to("gone")
+    with pytest.raises(NightlyError, match="lost is there already and is not a night"):
+        tidy.publish(tmp_path / "b", lost)
+
+
+def test_file_that_lies_where_a_night_is_drafted_stops_no_publishing(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "night.json").touch()
+    (tmp_path / ".night.draft").touch()
+    tidy.publish(tmp_path / "a", tmp_path / "night")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "night"]
 
 
 @pytest.mark.parametrize(

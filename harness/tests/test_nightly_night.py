@@ -14,7 +14,8 @@ import pytest
 from harness.errors import StackError
 from harness.nightly import child
 from harness.nightly.config import NightlyError
-from harness.nightly.night import Night, locked
+from harness.nightly.locks import locked
+from harness.nightly.night import Night
 from harness.report import write_reports
 from harness.tests.night_checkout import QUARANTINE, ROOT, TESTS, Checkout
 

@@ -20,7 +20,7 @@ from harness.nightly.child import Ended, run_child
 from harness.nightly.commit import commit_of
 from harness.nightly.config import BenchPlan, NightlyError
 from harness.report import write_reports
-from harness.results import CRASHED
+from harness.results import CRASHED, append
 from harness.tests.night_checkout import Checkout
 from harness.tests.night_pytest import START_S, FakePytest, ran
 
@@ -159,7 +159,7 @@ def test_night_goes_on_only_at_its_own_commit(
     night = checkout.night(resume=True)
     assert fake.runs == []
     assert (night.id == first) is same
-    assert night.facts["commit"] == now if not same else "1" * 40
+    assert night.facts["commit"] == ("1" * 40 if same else now)
     assert set(checkout.results(night)) == ({"a", "b"} if same else {"c"})
     assert checkout.said[:-1] == [f"night {first} {line}" for line in said]
     states = [row.state for row in checkout.history().nights()]
@@ -211,6 +211,52 @@ def test_time_of_a_cell_that_was_killed_is_what_its_file_says(
     night = checkout.night(resume=True, clock=Clock())
     assert fake.budgets == [5 * 60.0 - 100.0]
     assert checkout.cell(night).used_s == 100.0
+
+
+def test_time_of_an_attempt_that_was_killed_in_its_first_setup_is_until_its_last_sign_of_life(
+    checkout: Checkout,
+) -> None:
+    [one] = checkout.config.cells
+    place = place_of(checkout)
+    file = place.folder(one) / "attempt-1" / RESULTS
+    console = file.parent / "runs" / "machine" / "console.log"
+    console.parent.mkdir(parents=True)
+    for time_s in (START_S + 2.0, START_S):
+        append(file, "start", test=str(time_s), time_s=time_s)
+    console.touch()
+    os.utime(file, (START_S + 3.0, START_S + 3.0))
+    os.utime(console, (START_S + 100.0, START_S + 100.0))
+    assert cells.span_s(place, one, 1) == 100.0
+
+
+def test_attempt_that_was_killed_before_it_had_a_folder_is_none(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = interrupted(checkout, monkeypatch)
+    history = checkout.history()
+    [row] = history.cells(first)
+    history.save_cell(replace(row, state="running", attempts=2, used_s=10.0))
+    FakePytest.of(monkeypatch, ran({"b": "passed"}))
+    cell = checkout.cell(checkout.night(resume=True, clock=Clock()))
+    assert (cell.attempts, cell.used_s) == (2, 10.0)
+
+
+def test_reruns_that_are_interrupted_have_used_their_time(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+
+    def interrupt(file: Path) -> Ended:
+        clock.now_s += 200.0
+        return ran({"a": "interrupts"})(file)
+
+    fake = FakePytest.of(monkeypatch, ran({"a": "failed"}), interrupt, interrupt, ran({}))
+    for resume in (False, True):
+        with pytest.raises(KeyboardInterrupt):
+            checkout.night(resume=resume, clock=clock)
+    night = checkout.night(resume=True, clock=clock)
+    assert checkout.cell(night).used_s == 400.0
+    assert len(fake.budgets) == 4
 
 
 def test_attempt_that_wrote_nothing_took_no_time(checkout: Checkout) -> None:
