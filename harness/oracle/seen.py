@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from harness.abi import codec
-from harness.model import Access, Continues, Exits, Kind, Outcome, State, act
+from harness.model import Access, Continues, Exits, Kind, Outcome, State, act, as_seen
 from harness.oracle import program
 from harness.oracle.disagree import Disagreement
 from harness.oracle.memory import mapped
@@ -25,8 +25,8 @@ def compare_run(residents: Residents, plan: Plan, run: int) -> State:
     """
     _compare_written(residents, plan, plan.entry)
     if plan.exit is not None:
-        compare_exit(residents, plan.exit, run)
-        return plan.state
+        shown = compare_exit(residents, plan.exit, run)
+        return as_seen(plan.state, plan.rec, plan.exit, shown.record)
     assert plan.result is not None
     seen = _last_exit(residents, run)
     state_ipa = residents.rec_state(plan.state.recs[plan.rec])
@@ -41,10 +41,12 @@ def compare_run(residents: Residents, plan: Plan, run: int) -> State:
     return state
 
 
-def compare_exit(residents: Residents, wanted: Outcome, run: int) -> None:
-    """Compare the exit area of a run page with an exit that had to come."""
+def compare_exit(residents: Residents, wanted: Outcome, run: int) -> Exit:
+    """Compare the exit area of a run page with an exit that had to come; returns what it shows."""
     assert isinstance(wanted, Exits)
-    _require(wanted, _last_exit(residents, run), wanted.reason_name)
+    seen = _last_exit(residents, run)
+    _require(wanted, seen, wanted.reason_name)
+    return seen
 
 
 def _last_exit(residents: Residents, run: int) -> Exit:

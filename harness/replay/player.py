@@ -28,6 +28,7 @@ from harness.model import (
     State,
     Verdict,
     act,
+    as_seen,
     step,
 )
 from harness.model.scenarios import Do, Kit, Step
@@ -134,6 +135,7 @@ class Player:
         if isinstance(outcome, Exits):
             self._in_exit.add(made.rec)
             wrong = outcome.mismatches(seen.record)
+            self.state = as_seen(self.state, made.rec, outcome, seen.record)
         else:
             wrong = _wrong_report(outcome, seen)
         if wrong:

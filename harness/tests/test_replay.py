@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from harness.model import Call, GranuleState, Interrupt, State, act, call, step
-from harness.model.scenarios import CASES, PAIRS, Case, Pair, Recipe, Unavailable
+from harness.abi import codec, tables
+from harness.model import Access, Call, GranuleState, Interrupt, Kind, State, act, call, step
+from harness.model.scenarios import CASES, PAIRS, Case, Do, Pair, Recipe, Scene, Step, Unavailable
+from harness.realm.exits import decode_exit
 from harness.replay import Player, PlayFailed
 from harness.replay.scope import scope_of
 from harness.replay.undo import undoing
-from harness.tests.model_kits import GRANULES, NARROW, PLAIN, PROGRAM, kit
+from harness.tests.model_kits import GRANULES, NARROW, PAGES, PLAIN, PROGRAM, kit
 
 ROWS: list[Case | Pair] = [*CASES[::5], *PAIRS[::5]]
 PROGRAM_IPAS = frozenset(ipa for ipa, _ in PROGRAM)
@@ -102,3 +105,35 @@ def test_step_that_has_to_succeed_and_does_not_fails_the_row() -> None:
     with pytest.raises(PlayFailed, match="this was to succeed") as caught:
         player(1).play([call("RMI_GRANULE_UNDELEGATE", GRANULES)])
     assert "[gran_state]" in str(caught.value)
+
+
+@pytest.mark.parametrize("shows", [True, False])
+def test_exit_that_may_be_two_decides_what_the_next_entry_may_do(
+    shows: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that showed the syndrome of a permission fault takes an emulation of it."""
+    border, access = 1 << 39, Access(1 << 39, Kind.WRITE, value=7)
+    read_only = tables().bitfield("UnprotectedDesc").encode(MemAttr=0b110, S2AP=0b01)
+    scene = Scene(kit(PLAIN))
+    rd, (rec,) = scene.guest(activate=False)
+    scene.tables(rd, border)
+    scene.do("RMI_RTT_MAP_UNPROTECTED", rd, border, 3, PAGES | read_only)
+    scene.do("RMI_REALM_ACTIVATE", rd)
+    scene.enter(rec)
+    wanted: Any = act(scene.state, rec, access)[0]
+    shown = wanted.other if shows else wanted
+    area = codec("RmiRecExit").encode(**shown.fields, gprs=shown.gprs)
+    guest = SimpleNamespace(submit=lambda *_: decode_exit(area))
+    one = player(0)
+    one.state = scene.state
+    monkeypatch.setattr(one, "_guest", lambda _rec: guest)
+    flags = tables().bitfield("RmiRecEnterFlags").encode(EMUL_MMIO=1)
+    steps: list[Step] = [Do(rec, access)]
+    steps.append(scene.call("RMI_REC_ENTER", rec, scene.run_page(flags=flags)))
+    if shows:
+        one.play(steps)
+        assert one.state.recs[rec].running is not None
+    else:
+        monkeypatch.setattr(one, "_write_pages", lambda _made: None)
+        with pytest.raises(PlayFailed, match="rec_mmio"):
+            one.play(steps)
