@@ -88,7 +88,7 @@ class Court(Protocol):
         """The op follows."""
         ...
 
-    def placed_anew(self, done: Done) -> None:
+    def placed_anew(self, op: Op, done: Done) -> None:
         """Something follows still, but from another state than before."""
         ...
 
@@ -216,28 +216,29 @@ class Placer:
         """Try it before the things that were placed since its CALL, the last ones first."""
         first = max(0, len(self._log) - (self.commits - waiting.mark))
         for at in range(len(self._log) - 1, first - 1, -1):
-            changed = self._rerun(waiting, at)
-            if changed is not None:
+            steps = self._rerun(waiting, at)
+            if steps is not None:
                 self._waiting.remove(waiting)
-                self._log[at:] = changed[0]
-                self.world = changed[1].world
+                self._log[at:] = [placed for placed, _ in steps]
+                self.world = steps[-1][1].world
                 self.commits += 1
                 self.reordered += 1
-                self.court.placed(waiting.op, changed[2])
+                self.court.placed(waiting.op, steps[0][1])
+                for placed, done in steps[1:]:
+                    self.court.placed_anew(placed.op, done)
                 return True
         return False
 
-    def _rerun(self, late: _Waiting, at: int) -> tuple[list[_Placed], Done, Done] | None:
-        world, placed = self._log[at].before, []
-        first = done = late.op.run(world)
+    def _rerun(self, late: _Waiting, at: int) -> list[tuple[_Placed, Done]] | None:
+        world, steps = self._log[at].before, []
         log = [(kept.op, kept.cpu) for kept in self._log[at:]]
         for op, cpu in [(late.op, late.cpu), *log]:
-            placed.append(_Placed(op, cpu, world))
             done = op.run(world)
             if done.problem:
                 return None
+            steps.append((_Placed(op, cpu, world), done))
             world = done.world
-        return placed, done, first
+        return steps
 
     def _reorder(self, waiting: _Waiting) -> bool:
         """Look for another order of what overlapped that has a place for this."""
@@ -265,7 +266,7 @@ class Placer:
                 self.commits += 1
                 self.court.placed(item.op, done)
                 return
-        self.court.placed_anew(done)
+        self.court.placed_anew(item.op, done)
 
     def _overlap(self) -> int:
         """Where in the log begins what overlaps with something that waits, or with each other."""
