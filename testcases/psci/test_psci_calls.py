@@ -7,7 +7,7 @@ import pytest
 
 from harness.abi import tables
 from harness.plugin.fixtures import MakeGuest
-from harness.realm import GuestRealm, PsciExit, a64
+from harness.realm import GuestRealm, PsciExit, Report, a64
 from harness.rmi import Fails, PsciStatus
 from harness.types import GRANULE_BYTES, Ipa
 
@@ -68,16 +68,23 @@ def test_exit_shows_nothing_but_the_call(guest: GuestRealm) -> None:
     assert set(seen.specific()) == {"gprs"}
 
 
-def test_result_fills_x0_to_x6_and_nothing_above(guest: GuestRealm) -> None:
-    """After the exit X0 has the result, X1..X6 are zero, X7..X30 are kept (EXIT-06).
+def changed_registers(report: Report) -> set[int]:
+    """Numbers of the registers that are not what they were before the instruction."""
+    return {n for n in range(31) if report.values[3] >> n & 1}
 
-    The program sees which registers changed, and X1; model-verdict looks at the others.
+
+def test_result_fills_x0_to_x3_and_nothing_above_x6(guest: GuestRealm) -> None:
+    """After the exit X0 has the result, X1..X3 are zero, X7..X30 are kept (EXIT-06).
+
+    X4..X6 are zero, all of them, or kept: the clauses disagree. The program sees which
+    registers changed, and X1; model-verdict looks at the others.
     """
     function = fid("PSCI_CPU_SUSPEND")
     assert isinstance(guest.guest.submit_insn(a64.smc(), [(0, function), (1, 5)]), PsciExit)
     report = guest.guest.finish(guest.guest.resume())
     assert report.values[:2] == (PsciStatus.SUCCESS, 0)
-    assert report.values[3] == (1 << 7) - 1
+    kept, zeroed = {0, 1, 2, 3}, {0, 1, 2, 3, 4, 5, 6}
+    assert changed_registers(report) in (kept, zeroed)
 
 
 def test_result_of_a_call_is_complete_in_x0_to_x3(guest: GuestRealm) -> None:

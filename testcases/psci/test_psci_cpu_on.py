@@ -115,7 +115,7 @@ def test_already_on_cannot_be_denied(pair: GuestRealm) -> None:
 
 
 def test_registers_after_completion(pair: GuestRealm) -> None:
-    """X0 is the result, X1..X3 zero, X7..X30 as they were (EXIT-06)."""
+    """X0 is the result, X1..X3 zero, X4..X6 zero or kept, X7..X30 kept (EXIT-06)."""
     call = [(0, tables().command("PSCI_CPU_ON").fid), (1, 1), (2, pair.image.secondary_entry)]
     assert isinstance(pair.guest.submit_insn(a64.smc(), call), PsciExit)
     complete(pair)
