@@ -18,7 +18,6 @@
 #define MMFR0_FGT 56
 #define MMFR1_HCX 40
 #define PFR0_AMU 44
-#define FGT2 2
 
 /* By encoding: the architecture that the assembler is told lacks the names. */
 #define clear_sysreg(name) write_sysreg(name, 0)
@@ -29,11 +28,6 @@
 #define HDFGRTR_EL2 S3_4_C3_C1_4
 #define HDFGWTR_EL2 S3_4_C3_C1_5
 #define HAFGRTR_EL2 S3_4_C3_C1_6
-#define HFGRTR2_EL2 S3_4_C3_C1_2
-#define HFGWTR2_EL2 S3_4_C3_C1_3
-#define HFGITR2_EL2 S3_4_C3_C1_7
-#define HDFGRTR2_EL2 S3_4_C3_C1_0
-#define HDFGWTR2_EL2 S3_4_C3_C1_1
 
 struct pe pe_table[RMM_MAX_PES];
 
@@ -43,14 +37,19 @@ int boot_first(uint64_t index, uint64_t version, uint64_t pe_count, uint64_t sha
 int boot_next(void);
 void pe_setup(void);
 
-/* world.c says what zero hides from Realms; nothing changes these later. */
+/*
+ * world.c says what zero hides from Realms; nothing changes these later. Their first value is
+ * EL3's or unknown. EL3 must set SCR_EL3.FGTEn and HXEn where the PE has these registers (TF-A for
+ * QEMU and FVP does, Linux at EL2 wants it, too): a boot that stops is better than Realms that
+ * share registers which nobody switches. Those of FEAT_FGT2 are not written: TF-A leaves FGTEn2
+ * zero for the Realm world, so that writes would trap, and they count as zero. An EL3 that sets it
+ * has to load them with zero.
+ */
 static void fine_grained_controls_clear(void)
 {
-	uint64_t fgt = ID_FIELD(id_aa64mmfr0_el1, MMFR0_FGT);
-
 	if (ID_FIELD(id_aa64mmfr1_el1, MMFR1_HCX) != 0)
 		clear_sysreg(HCRX_EL2);
-	if (fgt == 0)
+	if (ID_FIELD(id_aa64mmfr0_el1, MMFR0_FGT) == 0)
 		return;
 	clear_sysreg(HFGRTR_EL2);
 	clear_sysreg(HFGWTR_EL2);
@@ -59,13 +58,6 @@ static void fine_grained_controls_clear(void)
 	clear_sysreg(HDFGWTR_EL2);
 	if (ID_FIELD(id_aa64pfr0_el1, PFR0_AMU) != 0)
 		clear_sysreg(HAFGRTR_EL2);
-	if (fgt < FGT2)
-		return;
-	clear_sysreg(HFGRTR2_EL2);
-	clear_sysreg(HFGWTR2_EL2);
-	clear_sysreg(HFGITR2_EL2);
-	clear_sysreg(HDFGRTR2_EL2);
-	clear_sysreg(HDFGWTR2_EL2);
 }
 
 /* Registers of this PE that the C code below relies on; EL3 keeps them per world. */
