@@ -44,7 +44,7 @@ class Done:
 
     ``resumes`` is a REC and what its realm's SMC is to return when it goes on. ``condition``
     is the one for which the call had to fail; ``reasons`` are those that explain a failure
-    that was seen.
+    that was seen with nothing else at the same time.
     """
 
     world: World
@@ -74,11 +74,15 @@ class Op(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rmi:
-    """A call of the host that has returned; also an RMI_REC_ENTER that failed."""
+    """A call of the host that has returned; also an RMI_REC_ENTER that failed.
+
+    ``alone`` says that nothing overlapped with it, so that its place is the only one.
+    """
 
     call: Call
     seen: Return | None
     asked: model.Call
+    alone: bool = False
 
     def run(self, world: World) -> Done:
         """The model's answer must allow the one that was seen."""
@@ -87,9 +91,12 @@ class Rmi:
         assert self.seen is not None
         x = self.seen.x
         if verdict.accepts(x):
-            given = (answer.condition for answer in verdict.acceptable if answer.accepts(x))
-            return Done(after, reasons=tuple(reason for reason in given if reason))
+            return Done(after, reasons=self._reasons(verdict, x) if self.alone else ())
         return Done(world, verdict.explain(x), verdict.condition)
+
+    def _reasons(self, verdict: Verdict, x: tuple[int, ...]) -> tuple[str, ...]:
+        given = (answer.condition for answer in verdict.acceptable if answer.accepts(x))
+        return tuple(reason for reason in given if reason)
 
 
 @dataclass(frozen=True, slots=True)

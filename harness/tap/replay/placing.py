@@ -88,7 +88,7 @@ class Court(Protocol):
         """The op follows."""
         ...
 
-    def placed_anew(self, op: Op, done: Done) -> None:
+    def placed_anew(self, done: Done) -> None:
         """Something follows still, but from another state than before."""
         ...
 
@@ -123,6 +123,11 @@ class Placer:
             return None
         self._log.clear()
         return self.world
+
+    def is_alone(self, cpu: int, mark: int) -> bool:
+        """Whether nothing overlaps with what began on a CPU when ``mark`` things were placed."""
+        others = any(other != cpu for other in self.under_way)
+        return not (others or self._waiting) and self.commits == mark
 
     def reset(self, world: World) -> None:
         """Go on with another state; what was under way is forgotten."""
@@ -224,8 +229,8 @@ class Placer:
                 self.commits += 1
                 self.reordered += 1
                 self.court.placed(waiting.op, steps[0][1])
-                for placed, done in steps[1:]:
-                    self.court.placed_anew(placed.op, done)
+                for _, done in steps[1:]:
+                    self.court.placed_anew(done)
                 return True
         return False
 
@@ -266,7 +271,7 @@ class Placer:
                 self.commits += 1
                 self.court.placed(item.op, done)
                 return
-        self.court.placed_anew(item.op, done)
+        self.court.placed_anew(done)
 
     def _overlap(self) -> int:
         """Where in the log begins what overlaps with something that waits, or with each other."""

@@ -130,7 +130,8 @@ class Replay:
         elif under_way.assumed is not None:
             self._placer.add(Foreseen(call, event, under_way.assumed), event.cpu, mark)
         else:
-            self._placer.add(Rmi(call, event, asked), event.cpu, mark)
+            alone = self._placer.is_alone(event.cpu, mark)
+            self._placer.add(Rmi(call, event, asked, alone), event.cpu, mark)
 
     def _negotiated(self, event: Return) -> None:
         if self._is_1_0 is None and event.x[1] and event.x[1] != _VERSION:
@@ -181,26 +182,18 @@ class Replay:
     def placed(self, op: Op, done: Done) -> None:
         """Count, and keep what the realm is to see."""
         self.tally.judged += 1
-        self._keep(op, done)
+        self.placed_anew(done)
+        if done.reasons and self.reasons is not None and self._is_sure_of(op.call):
+            self.reasons[op.call.record.x] |= set(done.reasons)
         if isinstance(op, Rmi) and op.seen is not None and op.seen.ok:
             named = ops.named(op.call)
             self.known.found_memory(named)
             self.known.learn(named)
 
-    def placed_anew(self, op: Op, done: Done) -> None:
-        """What the realm is to see may be something else now, and why the call failed."""
-        self._keep(op, done)
-
-    def _keep(self, op: Op, done: Done) -> None:
-        """Keep what the realm is to see, and why a call failed.
-
-        Reasons of a place that the op had before stay: they are kept by the call's registers,
-        together with those of other calls like it. A claim is refused if it fits no place.
-        """
+    def placed_anew(self, done: Done) -> None:
+        """What the realm is to see may be something else now."""
         if done.resumes is not None:
             self._resumes[done.resumes[0]] = done.resumes[1]
-        if done.reasons and self.reasons is not None and self._is_sure_of(op.call):
-            self.reasons[op.call.record.x] |= set(done.reasons)
 
     def _is_sure_of(self, call: Call) -> bool:
         """Whether what the call names is memory at all decides what is wrong with it."""
