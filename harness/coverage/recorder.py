@@ -3,14 +3,25 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from harness.abi import tables
 from harness.coverage.cells import SUCCESS, Cell, known_cells
 
 _seen: set[Cell] | None = None
 """What the test that runs has covered; None while nobody collects."""
 
-_claims: set[tuple[tuple[int, ...], str]] = set()
-"""Failures that the test that runs has explained: x0.. of the call, and the condition."""
+
+class Claim(NamedTuple):
+    """A failure that a test has explained: x0.. of the call, x0 of the return, the condition."""
+
+    call: tuple[int, ...]
+    answer: int
+    condition: str
+
+
+_claims: set[Claim] = set()
+"""What the test that runs has explained."""
 
 
 def begin() -> None:
@@ -42,13 +53,13 @@ def record(command: str, condition: str | None = None) -> None:
         tables().command(command).condition(cell.case)
 
 
-def claim(x: tuple[int, ...], condition: str) -> None:
-    """Say that the test names this condition as the reason why the call x0.. failed."""
+def claim(call: tuple[int, ...], answer: int, condition: str) -> None:
+    """Say that the test names this condition as the reason why a call (x0..) was refused."""
     if _seen is not None:
-        _claims.add((x, condition))
+        _claims.add(Claim(call, answer, condition))
 
 
-def claims() -> list[tuple[tuple[int, ...], str]]:
+def claims() -> list[Claim]:
     """What the test has named so far, sorted."""
     return sorted(_claims)
 

@@ -9,7 +9,6 @@ provokes a violation names the rule (``violates``), and fails if it does not pro
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from harness.stack import BuiltStack
 from harness.tap import TapFile
 from harness.tap.decode import name_of
 from harness.tap.layout import RECORD_BYTES
+from harness.tap.replay import UNSURE, Reasons
 from harness.tap.rules import Judge, Violation, choose
 from harness.tap.stream import NO_NEWS, Assembler
 
@@ -103,16 +103,17 @@ class Trial:
 
     def _check_claims(self) -> None:
         """Conditions that share status and index are told apart by the model alone."""
-        held: defaultdict[tuple[int, ...], set[str]] = defaultdict(set)
-        for count in {len(x) for x, _ in claims()}:
-            for call, why in self._reasons.items():
-                held[call[:count]] |= why
-        for x, named in claims():
-            known = held.get(x, set())
-            if known and named not in known:
+        held = Reasons(set)
+        for count in {len(claim.call) for claim in claims()}:
+            for (call, answer), why in self._reasons.items():
+                held[call[:count], answer] |= why
+        for claim in claims():
+            known = held.get((claim.call, claim.answer), {UNSURE})
+            if UNSURE not in known and claim.condition not in known:
                 raise RuleBroken(
-                    f'the test names "{named}" as the reason why {name_of(x[0])} '
-                    f"failed; by the model it was {', '.join(sorted(known))}",
+                    f'the test names "{claim.condition}" as the reason why '
+                    f"{name_of(claim.call[0])} failed; by the model it was "
+                    f"{', '.join(sorted(known))}",
                     hint="the answer is the same, the coverage is not: name what the test does",
                 )
 

@@ -114,7 +114,7 @@ class Result:
             if matched:
                 record(self.command.name, other.condition)
                 if other.condition is not None:
-                    claim((self.command.fid, *self.args), other.condition)
+                    claim((self.command.fid, *self.args), self.x[0], other.condition)
             return matched
         if isinstance(other, Result):
             return (self.command, self.args, self.x) == (other.command, other.args, other.x)

@@ -191,9 +191,10 @@ def test_a_condition_that_did_not_hold_may_not_be_named(machine: Machine) -> Non
     machine.delegate()
     machine.trial.begin()
     machine.host("RMI_GRANULE_DELEGATE", GRANULE, status=1)
-    coverage.claim(x, "gran_state")
+    coverage.claim(x, 1, "gran_state")
+    coverage.claim(x, 3, "gran_bound")  # another answer, at another time
     machine.trial.check()
-    coverage.claim(x, "gran_align")
+    coverage.claim(x, 1, "gran_align")
     with pytest.raises(
         RuleBroken,
         match='names "gran_align" as the reason why RMI_GRANULE_DELEGATE failed; by the model it '
@@ -209,5 +210,5 @@ def test_of_what_the_model_does_not_know_any_condition_may_be_named(
 ) -> None:
     machine.trial.begin()
     machine.host("RMI_GRANULE_DELEGATE", pa, status=1)
-    coverage.claim((fid("RMI_GRANULE_DELEGATE"), pa), "gran_align")
+    coverage.claim((fid("RMI_GRANULE_DELEGATE"), pa), 1, "gran_align")
     machine.trial.check()

@@ -10,6 +10,7 @@ from harness.model import Call, State, step
 from harness.model.scenarios import Scene
 from harness.tap import assemble
 from harness.tap.layout import State as Where
+from harness.tap.replay import UNSURE
 from harness.tap.rules import Judge
 from harness.tests.model_kits import kit
 from harness.tests.tap_files import Writer, fid
@@ -74,4 +75,4 @@ def test_reasons_are_told_of_calls_that_nothing_overlapped(
     assert [str(one) for one in judge.violations] == []
     assert judge.tally.replay.reordered == 1
     x = (fid("RMI_RTT_CREATE"), rd, data, UNALIGNED, 3, 0, 0, 0)
-    assert reasons.get(x) == (None if overlapped else {"ipa_align", "rtt_state"})
+    assert reasons[x, INPUT] == ({UNSURE} if overlapped else {"ipa_align", "rtt_state"})

@@ -11,6 +11,6 @@
 """
 
 from harness.tap.replay.excuses import ReplayTally
-from harness.tap.replay.replay import Mismatch, Reasons, Replay
+from harness.tap.replay.replay import UNSURE, Mismatch, Reasons, Replay
 
-__all__ = ["Mismatch", "Reasons", "Replay", "ReplayTally"]
+__all__ = ["UNSURE", "Mismatch", "Reasons", "Replay", "ReplayTally"]

@@ -39,8 +39,13 @@ class Mismatch:
     condition: str | None = None
 
 
-Reasons = defaultdict[tuple[int, ...], set[str]]
-"""Conditions that explain failures, by x0..x7 of the call."""
+Failure = tuple[tuple[int, ...], int]
+"""x0..x7 of a call, and x0 of its return."""
+
+Reasons = defaultdict[Failure, set[str]]
+"""Conditions that explain failures; UNSURE among them where the model cannot tell."""
+
+UNSURE = ""
 
 
 class Replay:
@@ -183,8 +188,7 @@ class Replay:
         """Count, and keep what the realm is to see."""
         self.tally.judged += 1
         self.placed_anew(done)
-        if done.reasons and self.reasons is not None and self._is_sure_of(op.call):
-            self.reasons[op.call.record.x] |= set(done.reasons)
+        self._explain(op, done.reasons)
         if isinstance(op, Rmi) and op.seen is not None and op.seen.ok:
             named = ops.named(op.call)
             self.known.found_memory(named)
@@ -195,9 +199,15 @@ class Replay:
         if done.resumes is not None:
             self._resumes[done.resumes[0]] = done.resumes[1]
 
-    def _is_sure_of(self, call: Call) -> bool:
-        """Whether what the call names is memory at all decides what is wrong with it."""
-        return all(self.known.is_memory(pa) for pa in ops.named(call))
+    def _explain(self, op: Op, reasons: tuple[str, ...]) -> None:
+        """Note why a call of the host failed, if anybody wants to know.
+
+        Whether what it names is memory at all decides what is wrong with it.
+        """
+        if self.reasons is None or op.seen is None or op.seen.ok:
+            return
+        sure = reasons and all(self.known.is_memory(pa) for pa in ops.named(op.call))
+        self.reasons[op.call.record.x, op.seen.record.x[0]] |= set(reasons if sure else [UNSURE])
 
     def undecided(self, op: Op, world: World) -> World:
         """Count it, and forget what it is about."""
@@ -212,4 +222,7 @@ class Replay:
 
     def excuse(self, op: Op, world: World) -> World | None:
         """Learn about machine and RMM; let pass what is about unknown things."""
-        return self._excuses.excuse(op, world)
+        after = self._excuses.excuse(op, world)
+        if after is not None:
+            self._explain(op, ())
+        return after
