@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.bench.figure import Figure, Ratio, as_json, repeat
-from harness.cli.main import add_stack_arguments, count, results_file
+from harness.cli.main import add_stack_arguments, count, results_file, write_results
 from harness.errors import StackError
 
 HELP = "measure boot, calls, realm life cycle and the whole regression (medians of one run)"
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     if args.regressions:
         _regressions(args, show)
     if args.json:
-        args.json.write_text(json.dumps(as_json(results), indent=2) + "\n", encoding="utf-8")
+        write_results(args.json, json.dumps(as_json(results), indent=2) + "\n")
     return 0
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.artifacts import default_root
-from harness.cli.main import count, results_file
+from harness.cli.main import count, results_file, write_results
 from harness.cli.regress import CHECKOUT
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _hunt(args: argparse.Namespace, tree: Path, root: Path, known: dict[str, str
 def _write_json(target: Path | None, verdicts: list[Verdict]) -> None:
     if target:
         rows = [verdict.as_json() for verdict in verdicts]
-        target.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+        write_results(target, json.dumps(rows, indent=2) + "\n")
 
 
 def _record(known: dict[str, str], verdicts: list[Verdict]) -> None:

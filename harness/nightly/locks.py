@@ -35,17 +35,12 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def opening(history: Path, wait: Deadline) -> Iterator[None]:
+def opening(history: Path, wait: Deadline) -> IO[str]:
     """One process at a time opens a history: the first makes it, and its tables.
 
-    The file of the lock lies beside it. Raises NightlyError when ``wait`` is over, OSError.
+    The lock, a file beside it, ends with the ``with`` block of what is returned. Raises
+    NightlyError when ``wait`` is over, OSError.
     """
-    with _lock_in_turn(history, wait):
-        yield
-
-
-def _lock_in_turn(history: Path, wait: Deadline) -> IO[str]:
     while True:
         try:
             return take_lock(history.with_name(f".{history.name}.lock"))

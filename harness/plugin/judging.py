@@ -103,11 +103,11 @@ class Trial:
 
     def _check_claims(self) -> None:
         """Conditions that share status and index are told apart by the model alone."""
-        held = Reasons(set)
-        for count in {len(claim.call) for claim in claims()}:
+        named, held = claims(), Reasons(set)
+        for count in {len(claim.call) for claim in named}:
             for (call, answer), why in self._reasons.items():
                 held[call[:count], answer] |= why
-        for claim in claims():
+        for claim in named:
             known = held.get((claim.call, claim.answer), {UNSURE})
             if UNSURE not in known and claim.condition not in known:
                 raise RuleBroken(

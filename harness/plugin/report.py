@@ -46,10 +46,9 @@ def pytest_runtest_makereport(
 
 
 def _carried(facts: dict[str, object]) -> dict[str, str]:
-    """What the report takes along for whoever collects results."""
+    """What the report takes along, too, for whoever collects results."""
     timeline = str(facts.get("timeline", ""))
     return {
-        "verdict": str(facts["verdict"]),
         "folder": str(facts["artefacts"]),
         "again": str(facts["reproduce"]),
         "timeline": timeline if timeline.endswith(".html") else "",
@@ -107,7 +106,7 @@ def _explain(
         evidence.keep(folder)
         facts |= timeline_facts(folder, evidence, item.nodeid, str(error), _LAST_CALLS)
     write_failure(folder, facts)
-    setattr(report, FACTS, {**_carried(facts), "deadline": missed_deadline(error)})
+    setattr(report, FACTS, getattr(report, FACTS) | _carried(facts))
     return _text(facts, evidence)
 
 

@@ -97,14 +97,18 @@ def test_night_that_is_not_there_is_an_error_with_those_that_are(tmp_path: Path)
         history.night("x")
 
 
-def test_recordings_of_failures_are_kept_and_others_go(tmp_path: Path) -> None:
-    needed, other = tmp_path / "m/1/calls.tap", tmp_path / "m/2/calls.tap"
-    for file in (needed, other):
+def recorded(run: Path, failure: dict[str, object], *recordings: Path) -> None:
+    """Recordings of a hundred bytes, and one failure in the run."""
+    for file in recordings:
         file.parent.mkdir(parents=True)
         file.write_bytes(bytes(100))
-    failure = tmp_path / "t" / "failure.json"
-    failure.parent.mkdir()
-    failure.write_text(json.dumps({"recording": {"file": str(needed)}}))
+    (run / "t").mkdir()
+    (run / "t" / "failure.json").write_text(json.dumps(failure))
+
+
+def test_recordings_of_failures_are_kept_and_others_go(tmp_path: Path) -> None:
+    needed, other = tmp_path / "m/1/calls.tap", tmp_path / "m/2/calls.tap"
+    recorded(tmp_path, {"recording": {"file": str(needed)}}, needed, other)
     assert tidy.recordings(tmp_path) == 100
     assert needed.exists()
     assert not other.exists()
@@ -112,12 +116,7 @@ def test_recordings_of_failures_are_kept_and_others_go(tmp_path: Path) -> None:
 
 def test_recordings_of_a_machine_whose_worker_died_are_kept(tmp_path: Path) -> None:
     needed, other = tmp_path / "m/boot-1/calls.tap", tmp_path / "m/boot-2/calls.tap"
-    for file in (needed, other):
-        file.parent.mkdir(parents=True)
-        file.write_bytes(bytes(100))
-    failure = tmp_path / "t" / "failure.json"
-    failure.parent.mkdir()
-    failure.write_text(json.dumps({"machine_folder": str(needed.parent)}))
+    recorded(tmp_path, {"machine_folder": str(needed.parent)}, needed, other)
     (tmp_path / "t" / "machine").symlink_to(needed.parent)
     assert tidy.recordings(tmp_path) == 100
     assert needed.exists()
