@@ -216,8 +216,10 @@ def test_unusable_folder_is_a_launch_error(tmp_path: Path) -> None:
 def test_full_disk_shows_at_the_next_check(launch: Launch) -> None:
     machine = launch()
     transcript = machine.consoles["ns"].transcript
-    os.close(transcript._fds[0])
-    transcript._fds[0] = os.open("/dev/full", os.O_WRONLY)
+    # at once: the console's thread may write at any moment
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, transcript._fds[0], inheritable=False)
+    os.close(full)
     transcript.write(b"more")
     with pytest.raises(TranscriptError, match="No space left on device"):
         machine.check()
