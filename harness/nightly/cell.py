@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One cell of a night: its pytest runs, what they did, and its failures run again.
+"""One cell of a night: its pytest runs, and what they did.
 
 ::
 
     cells/embedded-full/attempt-1/   results.jsonl, pytest.log, runs/  (attempt-2 after a kill)
-    cells/embedded-full/rerun-1/     the same, for failures, alone on fresh machines
+    cells/embedded-full/rerun-1/     the same, for failures (see ``reruns``)
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.artifacts import safe_name
-from harness.deadline import Deadline
 from harness.nightly.child import Ended, run_child
 from harness.nightly.config import Cell, unwritable
 from harness.nightly.ledger import rule
 from harness.nightly.quarantine import Quarantine
 from harness.nightly.rows import ResultRow
-from harness.results import CRASHED, FILE_VARIABLE, Book, Phase, Result, read
+from harness.results import FILE_VARIABLE, Book, Phase, Result, read
 
 RESULTS = "results.jsonl"
 LOG = "pytest.log"
@@ -49,31 +48,48 @@ class Place:
         return self.night_folder / "cells" / safe_name(cell.name)
 
 
-def attempts(place: Place, cell: Cell) -> list[Path]:
-    """Folders of attempts so far, the oldest first."""
-    return _numbered(place.folder(cell), "attempt")
+def run_pytest(place: Place, cell: Cell, kind: str, words: Sequence[str], budget_s: float) -> Ended:
+    """Run pytest in the next folder of its kind: attempt or rerun."""
+    number = len(folders(place, cell, kind)) + 1
+    folder = place.folder(cell) / f"{kind}-{number}"
+    try:
+        folder.mkdir(parents=True)
+    except OSError as problem:
+        raise unwritable(folder, problem) from problem
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += [f"--hypothesis-seed={place.seed}", f"--stack={cell.stack}"]
+    command += [f"--set={setting}" for setting in cell.settings]
+    command += [f"--runs={folder / 'runs'}", *cell.arguments, *words]
+    environment = {FILE_VARIABLE: str(folder / RESULTS)}
+    return run_child(command, place.checkout, folder / LOG, budget_s, environment)
+
+
+def folders(place: Place, cell: Cell, kind: str) -> list[Path]:
+    """Folders of a kind so far, the oldest first."""
+    return sorted(
+        place.folder(cell).glob(f"{kind}-*"), key=lambda path: int(path.name.rpartition("-")[2])
+    )
 
 
 def run_attempt(place: Place, cell: Cell, budget_s: float) -> Ended:
     """Run what has not ended in earlier attempts."""
-    earlier = [folder / RESULTS for folder in attempts(place, cell)]
+    earlier = [folder / RESULTS for folder in folders(place, cell, "attempt")]
     words = [f"--continue-from={file}" for file in earlier]
     workers = ["-n", place.workers, "--dist", "worksteal"]
     tests = list(cell.tests) or ["testcases"]
-    return _pytest(place, cell, "attempt", [*workers, *words, *tests], budget_s)
+    return run_pytest(place, cell, "attempt", [*workers, *words, *tests], budget_s)
 
 
 def read_attempts(place: Place, cell: Cell) -> Book:
     """What all attempts of a cell did together."""
-    return read(folder / RESULTS for folder in attempts(place, cell))
+    return read(folder / RESULTS for folder in folders(place, cell, "attempt"))
 
 
-def span_s(place: Place, cell: Cell, number: int) -> float:
-    """Seconds of an attempt that nobody was left to book: from its first test to its last write.
+def span_s(folder: Path) -> float:
+    """Seconds of a pytest that nobody was left to book: from its first test to its last write.
 
     Consoles and recordings count: in a test that waits they are all that is written.
     """
-    folder = place.folder(cell) / f"attempt-{number}"
     began_s = read([folder / RESULTS]).began_s
     return max(0.0, _last_write_s(folder) - began_s) if began_s is not None else 0.0
 
@@ -88,57 +104,9 @@ def _last_write_s(folder: Path) -> float:
     return max(times_s)
 
 
-def run_again(
-    place: Place, cell: Cell, tests: Sequence[str], rounds: int, deadline: Deadline
-) -> dict[str, list[Phase]]:
-    """Run tests again, each alone on a fresh machine; one that passes is not run a third time.
-
-    Returns the deciding phase of each rerun. ``deadline`` is for all rounds together.
-    """
-    found: dict[str, list[Phase]] = {test: [] for test in tests}
-    left = list(tests)
-    for _ in range(rounds):
-        ended = _round(place, cell, left, deadline)
-        for test, phase in ended.items():
-            found[test].append(phase)
-        left = [test for test in left if test in ended and ended[test].outcome == "failed"]
-    return found
-
-
-def _round(place: Place, cell: Cell, tests: Sequence[str], deadline: Deadline) -> dict[str, Phase]:
-    """Run each test once. One that ends pytest itself has failed; another pytest runs the rest."""
-    ended: dict[str, Phase] = {}
-    left = list(tests)
-    while left and deadline.remaining_s >= LEAST_S:
-        words = ["-n", "0", "--fresh-machine", *left]
-        pytest = _pytest(place, cell, "rerun", words, deadline.remaining_s)
-        book = read([_numbered(place.folder(cell), "rerun")[-1] / RESULTS])
-        results = book.results()
-        ended |= {test: results[test].decided_by for test in left if test in results}
-        cut_off = [test for test in left if test in book.phases and test not in results]
-        if book.status is not None or pytest.over_budget or not cut_off:
-            break
-        ended |= {test: _crash(test, book, pytest) for test in cut_off}
-        left = [test for test in left if test not in ended]
-    return ended
-
-
-def _crash(test: str, book: Book, pytest: Ended) -> Phase:
-    """What a test did whose process ended before it: nobody was left to report it."""
-    return Phase(
-        test=test,
-        phase=CRASHED,
-        outcome="failed",
-        duration_s=0.0,
-        start_s=min((phase.start_s for phase in book.phases[test]), default=0.0),
-        verdict="lab",
-        text=f"pytest ended with status {pytest.status} while it ran this test",
-    )
-
-
 def log_tail(place: Place, cell: Cell) -> str:
     """The last lines of the last attempt's log."""
-    made = attempts(place, cell)
+    made = folders(place, cell, "attempt")
     if not made or not (made[-1] / LOG).exists():
         return ""
     lines = (made[-1] / LOG).read_text("utf-8", "replace").splitlines()
@@ -160,25 +128,6 @@ def ruled(row: ResultRow, failure: Phase, reruns: Sequence[Phase]) -> ResultRow:
     ruling = rule(failure, reruns)
     outcomes = tuple(again.outcome for again in reruns)
     return replace(row, kind=ruling.kind, why=ruling.why, reruns=outcomes)
-
-
-def _pytest(place: Place, cell: Cell, kind: str, words: Sequence[str], budget_s: float) -> Ended:
-    number = len(_numbered(place.folder(cell), kind)) + 1
-    folder = place.folder(cell) / f"{kind}-{number}"
-    try:
-        folder.mkdir(parents=True)
-    except OSError as problem:
-        raise unwritable(folder, problem) from problem
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    command += [f"--hypothesis-seed={place.seed}", f"--stack={cell.stack}"]
-    command += [f"--set={setting}" for setting in cell.settings]
-    command += [f"--runs={folder / 'runs'}", *cell.arguments, *words]
-    environment = {FILE_VARIABLE: str(folder / RESULTS)}
-    return run_child(command, place.checkout, folder / LOG, budget_s, environment)
-
-
-def _numbered(folder: Path, kind: str) -> list[Path]:
-    return sorted(folder.glob(f"{kind}-*"), key=lambda path: int(path.name.rpartition("-")[2]))
 
 
 def _row(place: Place, cell: Cell, result: Result, quarantine: Quarantine) -> ResultRow:

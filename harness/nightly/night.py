@@ -16,7 +16,7 @@ from typing import Protocol
 
 from harness.deadline import Clock, Deadline
 from harness.errors import HarnessError
-from harness.nightly import bench, tidy
+from harness.nightly import bench, reruns, tidy
 from harness.nightly import cell as cells
 from harness.nightly.cell import LEAST_S, Place
 from harness.nightly.commit import commit_of
@@ -154,9 +154,8 @@ class Night:
     def _run(self, place: Place, one: Cell, row: CellRow, quarantine: Quarantine) -> CellRow:
         """Run the cell's tests, again after a kill, and book what they did."""
         if row.state == "running":  # killed: it could not say how long it took
-            row = replace(
-                row, state="pending", used_s=row.used_s + cells.span_s(place, one, row.attempts)
-            )
+            killed = place.folder(one) / f"attempt-{row.attempts}"
+            row = replace(row, state="pending", used_s=row.used_s + cells.span_s(killed))
             self.history.save_cell(row)
         if self._left_s(place) < LEAST_S:
             return self._book(place, one, out_of_budget(row, one), quarantine)
@@ -171,7 +170,7 @@ class Night:
             if budget_s < LEAST_S:
                 return self._book(place, one, out_of_budget(row, one), quarantine)
             # The number that its folder gets: a kill before there is one leaves no gap.
-            attempt = len(cells.attempts(place, one)) + 1
+            attempt = len(cells.folders(place, one, "attempt")) + 1
             row = replace(row, state="running", attempts=attempt)
             self.history.save_cell(row)
             start = self.clock()
@@ -205,13 +204,11 @@ class Night:
         results = self.history.results(place.night, one.name)
         failed = [result for result in results if result.outcome == "failed"]
         rerun = [result.test for result in failed[: self.config.most_reruns]]
-        left_s = max(0.0, min(self.config.rerun_budget_s, self._left_s(place)))
-        deadline = Deadline.after(left_s, self.clock)
-        try:
-            again = cells.run_again(place, one, rerun, self.config.reruns, deadline)
-        finally:
-            row = replace(row, used_s=row.used_s + deadline.elapsed_s)
-            self.history.save_cell(row)
+        spent_s = reruns.spent_s(place, one)  # until an interrupt or a kill: nobody booked it
+        left_s = min(self.config.rerun_budget_s, self._left_s(place)) - spent_s
+        deadline = Deadline.after(max(0.0, left_s), self.clock)
+        again = reruns.run_again(place, one, rerun, self.config.reruns, deadline)
+        row = replace(row, used_s=row.used_s + spent_s + deadline.elapsed_s)
         decided = cells.read_attempts(place, one).results()
         judged: list[ResultRow] = [
             cells.ruled(result, decided[result.test].decided_by, again.get(result.test, []))

@@ -68,7 +68,7 @@ class FakePytest:
     def of(cls, monkeypatch: pytest.MonkeyPatch, *runs: Run) -> FakePytest:
         """Put it there; each run is used once."""
         fake = cls(list(runs))
-        monkeypatch.setattr(cell, "_pytest", fake)
+        monkeypatch.setattr(cell, "run_pytest", fake)
         return fake
 
     def __call__(

@@ -14,6 +14,7 @@ from harness.deadline import Deadline
 from harness.errors import StackError
 from harness.nightly import cell as cells
 from harness.nightly import night as nights
+from harness.nightly import reruns
 from harness.nightly.bench import run_bench
 from harness.nightly.cell import RESULTS, Place
 from harness.nightly.child import Ended, run_child
@@ -22,7 +23,7 @@ from harness.nightly.config import BenchPlan, NightlyError
 from harness.report import write_reports
 from harness.results import CRASHED, append
 from harness.tests.night_checkout import Checkout
-from harness.tests.night_pytest import START_S, FakePytest, ran
+from harness.tests.night_pytest import START_S, FakePytest, Run, ran
 
 PASSED = ran({"a": "passed"})
 
@@ -101,7 +102,7 @@ def test_rerun_that_ended_pytest_says_how(
 ) -> None:
     FakePytest.of(monkeypatch, ran({"a": "kills"}))
     [one] = checkout.config.cells
-    [phase] = cells.run_again(place_of(checkout), one, ["a"], 1, Deadline.after(60.0))["a"]
+    [phase] = reruns.run_again(place_of(checkout), one, ["a"], 1, Deadline.after(60.0))["a"]
     assert (phase.phase, phase.outcome, phase.verdict) == (CRASHED, "failed", "lab")
     assert phase.text == "pytest ended with status -9 while it ran this test"
 
@@ -111,7 +112,7 @@ def test_pytest_of_reruns_that_does_not_start_is_not_tried_for_ever(
 ) -> None:
     fake = FakePytest.of(monkeypatch, lambda _: Ended(-9, over_budget=False))
     [one] = checkout.config.cells
-    assert cells.run_again(place_of(checkout), one, ["a"], 2, Deadline.after(60.0)) == {"a": []}
+    assert reruns.run_again(place_of(checkout), one, ["a"], 2, Deadline.after(60.0)) == {"a": []}
     assert fake.runs == []
 
 
@@ -126,7 +127,7 @@ def test_budget_of_reruns_is_for_all_of_them(
 
     fake = FakePytest.of(monkeypatch, slow, slow, slow)
     [one] = checkout.config.cells
-    again = cells.run_again(place_of(checkout), one, ["a"], 9, Deadline.after(600.0, clock))
+    again = reruns.run_again(place_of(checkout), one, ["a"], 9, Deadline.after(600.0, clock))
     assert fake.budgets == [600.0, 350.0, 100.0]
     assert len(again["a"]) == 3
 
@@ -226,7 +227,7 @@ def test_time_of_an_attempt_that_was_killed_in_its_first_setup_is_until_its_last
     console.touch()
     os.utime(file, (START_S + 3.0, START_S + 3.0))
     os.utime(console, (START_S + 100.0, START_S + 100.0))
-    assert cells.span_s(place, one, 1) == 100.0
+    assert cells.span_s(file.parent) == 100.0
 
 
 def test_attempt_that_was_killed_before_it_had_a_folder_is_none(
@@ -241,27 +242,49 @@ def test_attempt_that_was_killed_before_it_had_a_folder_is_none(
     assert (cell.attempts, cell.used_s) == (2, 10.0)
 
 
-def test_reruns_that_are_interrupted_have_used_their_time(
+def cut_after(span_s: float, outcomes: dict[str, str]) -> Run:
+    """Tests of which one ends the nightly; until then they take that long."""
+
+    def write(file: Path) -> Ended:
+        try:
+            return ran(outcomes)(file)
+        finally:
+            os.utime(file, (START_S + span_s, START_S + span_s))
+
+    return write
+
+
+def test_reruns_that_are_cut_short_have_used_their_time(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = Clock()
-
-    def interrupt(file: Path) -> Ended:
-        clock.now_s += 200.0
-        return ran({"a": "interrupts"})(file)
-
-    fake = FakePytest.of(monkeypatch, ran({"a": "failed"}), interrupt, interrupt, ran({}))
+    first, cut = ran({"a": "failed"}), cut_after(200.0, {"a": "interrupts"})
+    fake = FakePytest.of(monkeypatch, first, cut, cut, ran({}))
     for resume in (False, True):
         with pytest.raises(KeyboardInterrupt):
-            checkout.night(resume=resume, clock=clock)
-    night = checkout.night(resume=True, clock=clock)
+            checkout.night(resume=resume, clock=Clock())
+    night = checkout.night(resume=True, clock=Clock())
+    assert fake.budgets[1:] == [600.0, 400.0, 200.0]
     assert checkout.cell(night).used_s == 400.0
-    assert len(fake.budgets) == 4
+
+
+def test_reruns_that_were_cut_short_go_on(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ran({"a": "failed", "b": "failed", "c": "failed"})
+    cut = cut_after(1.0, {"a": "passed", "b": "failed", "c": "interrupts"})
+    second = ran({"c": "failed"}), ran({"b": "failed", "c": "passed"})
+    fake = FakePytest.of(monkeypatch, first, cut, *second)
+    with pytest.raises(KeyboardInterrupt):
+        checkout.night()
+    again = {
+        name: row.reruns for name, row in checkout.results(checkout.night(resume=True)).items()
+    }
+    assert again == {"a": ("passed",), "b": ("failed", "failed"), "c": ("failed", "passed")}
+    assert [words[3:] for words in fake.words[1:]] == [["a", "b", "c"], ["c"], ["b", "c"]]
 
 
 def test_attempt_that_wrote_nothing_took_no_time(checkout: Checkout) -> None:
-    [one] = checkout.config.cells
-    assert cells.span_s(place_of(checkout), one, 1) == 0.0
+    assert cells.span_s(checkout.folder / "attempt-1") == 0.0
 
 
 def test_building_stacks_counts_for_the_night(
