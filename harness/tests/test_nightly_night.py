@@ -99,7 +99,7 @@ def test_budget_of_a_cell_ends_it_and_says_what_was_not_run(
         return child.Ended(process.returncode, over_budget=True)
 
     monkeypatch.setattr(child, "_wait", when_waiting(checkout, over))
-    monkeypatch.setattr("harness.nightly.cell.run_again", lambda *_: {})
+    monkeypatch.setattr("harness.nightly.reruns.run_again", lambda *_: {})
     night = checkout.night()
     [cell] = checkout.history().cells(night.id)
     assert cell.state == "stopped"
