@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A console drains always, matches what came, and says what it saw when it did not."""
 
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from harness.alarms import AlarmLog
 from harness.console import Console
 from harness.errors import AlarmRaised, ConsoleClosed, ConsoleTimeout
 from harness.tests.fakes import console_pair
+from harness.tests.waiting import PATIENCE_S, until_received
 from harness.transcript import Transcript, TranscriptError
 
 Pair = tuple[Console, socket.socket]
@@ -27,14 +29,14 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
 def test_expect_returns_the_match_and_keeps_the_rest(pair: Pair) -> None:
     console, far = pair
     far.sendall(b"BL31: v2.12\nlogin: ")
-    assert console.expect(r"v(\d+)\.(\d+)", 5).groups() == (b"2", b"12")
-    console.expect(b"login: ", 5)
+    assert console.expect(r"v(\d+)\.(\d+)", PATIENCE_S).groups() == (b"2", b"12")
+    console.expect(b"login: ", PATIENCE_S)
 
 
 def test_zero_deadline_sees_what_is_already_there(pair: Pair) -> None:
     console, far = pair
     far.sendall(b"ready, steady")
-    console.expect("ready", 5)
+    console.expect("ready", PATIENCE_S)
     console.expect("steady", 0)
 
 
@@ -44,13 +46,13 @@ def test_pattern_may_lie_across_reads_and_far_behind_noise(pair: Pair) -> None:
         far.sendall(b"." * 4096)
     far.sendall(b"nee")
     far.sendall(b"dle")
-    console.expect("needle", 10)
+    console.expect("needle", PATIENCE_S)
 
 
 def test_drains_although_nobody_expects(pair: Pair) -> None:
     console, far = pair
     far.sendall(b"x" * 4_000_000 + b"end")  # far more than a socket buffers
-    console.expect("end", 10)
+    console.expect("end", PATIENCE_S)
     assert console.transcript.size_bytes == 4_000_003
 
 
@@ -62,11 +64,14 @@ def test_send_reaches_the_other_end(pair: Pair) -> None:
 
 def test_timeout_says_wanted_console_time_lines_and_file(pair: Pair) -> None:
     console, far = pair
-    far.sendall(b"Booting\nstuck here\n")
+    said = b"Booting\nstuck here\n"
+    far.sendall(said)
+    until_received(console, len(said))
     with pytest.raises(ConsoleTimeout) as caught:
         console.expect("login:", 0.2)
     text = str(caught.value)
-    assert "wanted /login:/ on console 'ns' within 0.2 s, not seen after 0.2" in text
+    wanted = r"wanted /login:/ on console 'ns' within 0\.2 s, not seen after \d+\.\d\d s\n"
+    assert re.search(wanted, text)
     assert "  | Booting\n  | stuck here\n" in text
     assert f"transcript: {console.transcript.path}" in text
     assert "hint:" in text
@@ -82,7 +87,7 @@ def test_closed_line_says_what_was_wanted_and_seen(pair: Pair) -> None:
     far.sendall(b"last words\n")
     far.close()
     with pytest.raises(ConsoleClosed) as caught:
-        console.expect("login:", 5)
+        console.expect("login:", PATIENCE_S)
     assert "console 'ns' closed after" in str(caught.value)
     assert "possible to see /login:/" in str(caught.value)
     assert "last words" in str(caught.value)
@@ -92,7 +97,7 @@ def test_what_came_before_the_close_still_matches(pair: Pair) -> None:
     console, far = pair
     far.sendall(b"last words")
     far.close()
-    console.expect("last words", 5)
+    console.expect("last words", PATIENCE_S)
 
 
 def test_send_to_a_closed_line_is_an_error(pair: Pair) -> None:
@@ -123,6 +128,7 @@ def test_full_disk_ends_the_wait_with_that_error() -> None:
     near, far = socket.socketpair()
     console = Console("ns", near, Transcript(Path("/dev/full")), AlarmLog())
     far.sendall(b"hello\n")
+    until_received(console, 6)
     with pytest.raises(TranscriptError, match="No space left"):
         console.expect("nothing", 0.5)
     far.close()
@@ -132,7 +138,7 @@ def test_full_disk_ends_the_wait_with_that_error() -> None:
 def test_discard_forgets_what_nobody_expected(pair: Pair) -> None:
     console, far = pair
     far.sendall(b"old news, marker\n")
-    console.expect("news", 5)
+    console.expect("news", PATIENCE_S)
     console.discard()
     with pytest.raises(ConsoleTimeout):
         console.expect("marker", 0)

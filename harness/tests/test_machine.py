@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Real QEMUs with a few instructions of firmware: start, talk, hang, die, leave nothing."""
 
+import contextlib
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from harness.machine import Machine
 from harness.machine.process import ChildProcess, describe_status
 from harness.machine.qmp import QmpError
 from harness.tests.fakes import BOXES, FakeShape, FakeStack, speaking_firmware
+from harness.tests.waiting import PATIENCE_S, gone, until, until_received
 from harness.transcript import TranscriptError
 
 _QEMU = shutil.which("qemu-system-aarch64")
@@ -30,7 +30,8 @@ pytestmark = [
 ]
 
 _MEMORY = 1 << 30
-_MAX_WAIT_S = 60
+_HANGS = "PE 0: EL1 at 0x18"
+"""Where ``speaking_firmware`` ends."""
 Launch = Callable[..., Machine]
 
 
@@ -54,36 +55,31 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
         machine.stop(soft_s=0)
 
 
-def _gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return state == "Z"  # dead, its parent has not looked yet
-
-
-def _await(condition: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + _MAX_WAIT_S
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.01)
+def _descriptors() -> set[tuple[str, str]]:
+    """What this process has open: number and file; not the look itself."""
+    found = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.add((link.name, str(link.readlink())))
+    return found
 
 
 def test_console_ram_and_qmp_of_a_running_machine(launch: Launch) -> None:
     machine = launch(b"one two\n")
-    machine.consoles["ns"].expect("two", 30)
+    machine.consoles["ns"].expect("two", PATIENCE_S)
     assert machine.alive
     assert machine.qmp("query-status") == {"running": True, "status": "running"}
     machine.ram.write(0x4800_0000, b"seen by both")
-    shown = machine.qmp("human-monitor-command", command_line="xp /4xb 0x48000000", timeout_s=10)
+    shown = machine.qmp(
+        "human-monitor-command", command_line="xp /4xb 0x48000000", timeout_s=PATIENCE_S
+    )
     assert "0x73 0x65 0x65 0x6e" in str(shown)
     assert int(machine.version.split(".")[0]) >= 7
 
 
 def test_artefacts_hold_transcripts_output_and_a_script(launch: Launch) -> None:
     machine = launch(b"kept\n")
-    machine.consoles["ns"].expect("kept\n", 30)  # a console may come byte by byte
+    machine.consoles["ns"].expect("kept\n", PATIENCE_S)  # a console may come byte by byte
     assert (machine.folder / "ns.log").read_bytes() == b"kept\n"
     script = machine.folder / "qemu.sh"
     assert os.access(script, os.X_OK)
@@ -93,7 +89,7 @@ def test_artefacts_hold_transcripts_output_and_a_script(launch: Launch) -> None:
 def test_stop_reaps_and_may_be_called_again(launch: Launch) -> None:
     machine = launch()
     pid = machine.pid
-    assert machine.stop() == 0
+    assert machine.stop(soft_s=PATIENCE_S) == 0
     assert machine.stop() == 0
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -102,17 +98,18 @@ def test_stop_reaps_and_may_be_called_again(launch: Launch) -> None:
 
 def test_descriptors_do_not_leak(launch: Launch) -> None:
     launch().stop()
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = _descriptors()
     machine = launch()
     machine.qmp("query-status")
     machine.stop()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    # What an earlier test left may go meanwhile.
+    assert _descriptors() - before == set()
 
 
 def test_two_machines_do_not_meet(launch: Launch) -> None:
     first, second = launch(b"first\n"), launch(b"second\n")
-    second.consoles["ns"].expect("second", 30)
-    first.consoles["ns"].expect("first", 30)
+    second.consoles["ns"].expect("second", PATIENCE_S)
+    first.consoles["ns"].expect("first", PATIENCE_S)
     first.ram.write(0x4800_0000, b"1")
     assert second.ram.is_zero(0x4800_0000, 1)
     assert first.folder != second.folder
@@ -122,9 +119,9 @@ def test_two_machines_do_not_meet(launch: Launch) -> None:
 
 def test_killed_qemu_is_reported_with_signal_lines_and_folder(launch: Launch) -> None:
     machine = launch(b"last words\n")
-    machine.consoles["ns"].expect("words", 30)
+    machine.consoles["ns"].expect("words", PATIENCE_S)
     os.kill(machine.pid, signal.SIGKILL)
-    _await(lambda: not machine.alive)
+    until(lambda: not machine.alive, "QEMU is gone")
     with pytest.raises(MachineDied) as caught:
         machine.check()
     text = str(caught.value)
@@ -147,7 +144,9 @@ def test_qemu_killed_in_mid_call_ends_the_call(launch: Launch) -> None:
 
 
 def test_hung_firmware_is_a_time_out_that_shows_how_far_it_came(launch: Launch) -> None:
-    machine = launch(b"NOTICE:  BL31: v2.12\n")
+    said = b"NOTICE:  BL31: v2.12\n"
+    machine = launch(said)
+    until_received(machine.consoles["ns"], len(said))
     with pytest.raises(ConsoleTimeout) as caught:
         machine.consoles["ns"].expect("MONITOR READY", 1)
     assert "  | NOTICE:  BL31: v2.12" in str(caught.value)
@@ -156,18 +155,19 @@ def test_hung_firmware_is_a_time_out_that_shows_how_far_it_came(launch: Launch) 
 
 def test_report_says_where_each_pe_is(launch: Launch) -> None:
     machine = launch(b"hello\n")
-    machine.consoles["ns"].expect("hello", 30)
-    [position] = machine.positions()
-    assert re.fullmatch(r"PE 0: EL1 at 0x[0-9a-f]{1,2}", position)  # in the loop behind the text
-    assert position in machine.describe()
+    # It stays there when the text is out; of a QEMU that is slow to answer nothing is said.
+    until(lambda: machine.positions() == [_HANGS], "PE 0 is in the loop behind the text")
+    until(lambda: _HANGS in machine.describe(), "the report says so")
     machine.stop()
     assert machine.positions() == []
 
 
 def test_refused_manifest_is_an_alarm_not_a_time_out(launch: Launch) -> None:
-    machine = launch(b"ERROR:   RMM init failed: -7\nNOTICE:  BL31: going on\n")
+    said = b"ERROR:   RMM init failed: -7\nNOTICE:  BL31: going on\n"
+    machine = launch(said)
     with pytest.raises(AlarmRaised, match="boot code -7, MANIFEST_DATA_ERROR"):
         machine.consoles["ns"].expect("MONITOR READY", 3600)
+    until_received(machine.consoles["ns"], len(said))
     with pytest.raises(AlarmRaised, match="BL31: going on"):
         machine.check()
 
@@ -242,9 +242,9 @@ def test_killed_owner_leaves_no_qemu_behind(tmp_path: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
-        assert not _gone(pid)
+        assert not gone(pid)
         owner.kill()
-    _await(lambda: _gone(pid))
+    until(lambda: gone(pid), "QEMU is gone")
 
 
 def test_machine_outlives_the_thread_that_launched_it(launch: Launch) -> None:
@@ -252,14 +252,14 @@ def test_machine_outlives_the_thread_that_launched_it(launch: Launch) -> None:
     thread = threading.Thread(target=lambda: machines.append(launch(b"still here\n")))
     thread.start()
     thread.join()
-    machines[0].consoles["ns"].expect("still here", 30)
+    machines[0].consoles["ns"].expect("still here", PATIENCE_S)
     assert machines[0].qmp("query-status") == {"running": True, "status": "running"}
 
 
 def test_process_that_ignores_the_soft_stop_is_killed(tmp_path: Path) -> None:
     script = "trap '' TERM; echo deaf; while :; do sleep 0.05; done"
     child = ChildProcess.start(["sh", "-c", script], [], tmp_path / "out")
-    _await(lambda: child.output_tail() == "deaf")
+    until(lambda: child.output_tail() == "deaf", "it ignores the signal")
     assert child.poll() is None
     assert describe_status(child.stop(soft_s=0.2)) == "killed by SIGKILL"
 
@@ -285,5 +285,5 @@ def test_inherited_descriptor_keeps_its_number(tmp_path: Path) -> None:
     child = ChildProcess.start([sys.executable, "-c", script], [far.fileno()], tmp_path / "out")
     far.close()
     assert near.recv(100) == b"through"
-    assert child.stop(soft_s=10) in (0, -signal.SIGTERM)
+    assert child.stop(soft_s=PATIENCE_S) in (0, -signal.SIGTERM)
     near.close()
