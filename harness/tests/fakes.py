@@ -125,16 +125,28 @@ class MailboxMonitor(threading.Thread):
         super().__init__(daemon=True)
         self.ram = ram
         self.handler = handler
-        self.mute = False
+        self._turn = threading.Lock()
+        self._mute = False
         self._over = False
         self._layout = codec("MonitorMailbox")
         ram.write_u32(BOXES + self._layout.offset("pe_state"), PE_READY)
         self.start()
 
+    @property
+    def mute(self) -> bool:
+        """Whether it serves nobody; what is asked after it was set gets no answer."""
+        return self._mute
+
+    @mute.setter
+    def mute(self, value: bool) -> None:
+        with self._turn:
+            self._mute = value
+
     def run(self) -> None:
         while not self._over:
-            for pe in () if self.mute else (0, 1):
-                self._serve(pe, BOXES + pe * MAILBOX.size)
+            with self._turn:
+                for pe in () if self._mute else (0, 1):
+                    self._serve(pe, BOXES + pe * MAILBOX.size)
             time.sleep(20e-6)
 
     def _serve(self, pe: int, base: int) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -126,8 +127,9 @@ class LabSession:
         return self.pytest.wait(PATIENCE_S)
 
     def outcomes(self) -> list[dict[str, Any]]:
-        """Phases of tests as they ended."""
-        return [json.loads(line) for line in self.outcomes_file.read_text().splitlines()]
+        """Phases of tests as they ended; a line that is being written is none yet."""
+        whole = self.outcomes_file.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
 
     def faults(self) -> list[str]:
         """Tests whose attempts a lab fault ended."""
@@ -153,7 +155,8 @@ class LabSession:
     def close(self) -> None:
         """Whatever the test did, nothing of the session outlives it."""
         for line in self.processes():
-            os.kill(int(line.split()[0]), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # its parent's end was its own
+                os.kill(int(line.split()[0]), signal.SIGKILL)
         self.pytest.wait()
 
 

@@ -71,7 +71,7 @@ def test_the_hint_follows_from_the_stage_that_spoke_last(log: bytes, hint: str) 
 def test_a_time_out_shows_the_console_once_and_hints_at_the_stage(line: Line) -> None:
     console, far = line
     far.sendall(b"NOTICE:  BL31: v2.12\n")
-    console.expect("BL31", Deadline.after(10))
+    console.expect("BL31", Deadline.after(60))
     with pytest.raises(BootFailed) as caught:
         SerialLink(console).hello(0.05)
     assert caught.value.message.count("NOTICE:  BL31: v2.12") == 1

@@ -165,16 +165,17 @@ def test_a_telnet_line_carries_every_byte(tmp_path: Path) -> None:
         sent += theirs.recv(4096)
     assert sent == (everything + IAC) * 9
     theirs.sendall(IAC + b"\xfb\x00" + b"READY\n")
-    assert console.expect("READY", 10).group(0) == b"READY"
+    assert console.expect("READY", 60).group(0) == b"READY"
     theirs.close()
     console.close()
 
 
 def test_a_serial_server_that_is_not_there_is_a_fault_of_the_board() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # kept from others, and nobody listens
         port = SerialPort("127.0.0.1", nobody.getsockname()[1], "raw")
-    with pytest.raises(LabFault) as caught:
-        connect(port, "board7", Deadline.after(0.0))
+        with pytest.raises(LabFault) as caught:
+            connect(port, "board7", Deadline.after(0.0))
     assert caught.value.message.startswith(
         f"place board7: no connection to the serial server 127.0.0.1:{port.port} (raw)"
     )

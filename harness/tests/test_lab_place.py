@@ -16,6 +16,7 @@ from harness.lab import LabBoard, LabFault, Lease, NotOnBoard, words
 from harness.lab.transport import SerialPort
 from harness.stack import BuiltStack, build_stack, load_stack
 from harness.tests.stack_fakes import write_stack
+from harness.tests.waiting import PATIENCE_S
 
 BANNER = b"NOTICE:  Booting Trusted Firmware\n"
 
@@ -23,7 +24,7 @@ BANNER = b"NOTICE:  Booting Trusted Firmware\n"
 class FakeLease:
     """A lease on a board that is a TCP port; it shows a banner at power on while it is well."""
 
-    place, owner, alive_s = "board7", "vm/cca-me", 0.5
+    place, owner, alive_s = "board7", "vm/cca-me", PATIENCE_S
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -72,7 +73,7 @@ def board(tmp_path: Path, lease: FakeLease, built: BuiltStack) -> Iterator[LabBo
     with LabBoard.start(
         cast("Lease", lease), built, {"flash": built.flash}, tmp_path / "runs", "boot-1"
     ) as started:
-        started.consoles["ns"].expect("Booting", 10)
+        started.consoles["ns"].expect("Booting", PATIENCE_S)
         yield started
 
 
@@ -120,7 +121,7 @@ def test_a_board_that_speaks_again_did_not_hang(board: LabBoard, lease: FakeLeas
 
 
 def test_a_board_that_stays_silent_hangs(board: LabBoard, lease: FakeLease) -> None:
-    lease.well = False
+    lease.well, lease.alive_s = False, 0.5
     fault = board.judge(silent=True)
     assert fault is not None
     assert fault.message.startswith("place board7: the board hangs: it was silent, and stayed so")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -32,6 +33,7 @@ from pathlib import Path
 
 
 def test_waits(ns, machine):
+    machine.consoles["ns"].expect("MONITOR READY", 60)
     ready = Path(os.environ["CCA_TEST_READY"])
     draft = ready.with_suffix(".draft")
     draft.write_text(f"{os.getpid()} {machine.pid}")
@@ -124,7 +126,8 @@ class Session:
     def close(self) -> None:
         """Whatever the test did, nothing of the session outlives it."""
         for line in self.processes():
-            os.kill(int(line.split()[0]), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # its parent's end was its own
+                os.kill(int(line.split()[0]), signal.SIGKILL)
         self.pytest.wait()
 
 

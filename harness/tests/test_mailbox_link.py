@@ -23,6 +23,7 @@ from harness.tests.fakes import (
     default_handler,
     reply,
 )
+from harness.tests.waiting import PATIENCE_S
 from harness.types import Pa
 
 
@@ -65,7 +66,7 @@ def _pe1_state(rig: Rig, request: pytest.FixtureRequest) -> None:
 
 
 def test_hello_needs_the_ready_line_only_if_it_comes(rig: Rig) -> None:
-    assert rig.link.hello(5).values[2] == 0
+    assert rig.link.hello(PATIENCE_S).values[2] == 0
 
 
 def test_smc_and_many_of_them(rig: Rig) -> None:
@@ -104,7 +105,7 @@ def test_read_and_write_are_plain_memory(rig: Rig) -> None:
 def test_pending_lets_other_pes_work(rig: Rig) -> None:
     pending = rig.link.start_smc(7, pe=1)
     assert rig.link.smc(1)[0] == 2
-    assert pending.wait(5)[0] == 8
+    assert pending.wait(PATIENCE_S)[0] == 8
     assert pending.done()
     assert pending.wait(0)[0] == 8
 
@@ -124,7 +125,7 @@ def test_busy_pe_is_named(rig: Rig) -> None:
     with pytest.raises(LinkError, match=r"not possible: RMI_VERSION.* PE 0 is still under way"):
         rig.link.smc(1)
     rig.monitor.mute = False
-    pending.wait(5)
+    pending.wait(PATIENCE_S)
 
 
 def test_pe_that_is_off_is_named_until_it_is_on(rig: Rig) -> None:

@@ -2,6 +2,7 @@
 """The serial link gets its answer through noise and damage, and executes nothing twice."""
 
 import os
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +11,11 @@ import pytest
 
 from harness.console import Console
 from harness.errors import AlarmRaised, BootFailed, ConsoleClosed, LinkError, LinkTimeout
-from harness.link import Program, SerialLink, Step
+from harness.link import Program, SerialLink, Step, serial
 from harness.link.frame import Answer, Frame, Request, encode, encode_answer
 from harness.link.protocol import MAGIC, OP_SMC, STATUS_ABORT, VERSION, Reply
 from harness.tests.fakes import Memory, SerialMonitor, console_pair, default_handler, reply
+from harness.tests.waiting import PATIENCE_S, until
 from harness.types import Pa
 
 Rig = tuple[SerialLink, SerialMonitor, socket.socket, Console]
@@ -27,16 +29,24 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
     console.close()
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is sent again because of mere silence."""
+    for name in ("_RESEND_S", "_RESEND_LONGEST_S"):
+        monkeypatch.setattr(serial, name, 3600.0)
+
+
 def test_hello_waits_for_the_ready_line(rig: Rig) -> None:
     link, _, far, _ = rig
     far.sendall(b"NOTICE: boot\nMONITOR READY\n")
-    assert link.hello(5).values[:2] == (MAGIC, VERSION)
+    assert link.hello(PATIENCE_S).values[:2] == (MAGIC, VERSION)
 
 
 def test_smc_returns_x0_to_x7(rig: Rig) -> None:
     assert rig[0].smc(0xC4000150, 1, 2) == (0xC4000151, 2, 3, 1, 1, 1, 1, 1)
 
 
+@pytest.mark.usefixtures("patient")
 def test_console_text_around_frames_does_not_matter(rig: Rig) -> None:
     link, monitor, _, _ = rig
     monitor.damage = lambda raw: b"INFO: rmm says\r\n" + raw + b"\x01torn"
@@ -58,7 +68,7 @@ def test_lost_answers_are_asked_for_again(rig: Rig) -> None:
     lost = iter([b""])
     monitor.damage = lambda raw: next(lost, raw)
     assert link.smc(1)[0] == 2
-    assert link.resent == 1
+    assert link.resent >= 1  # more often where the monitor is slow
     assert len(monitor.executed) == 1
 
 
@@ -68,6 +78,7 @@ def test_random_noise_between_frames(rig: Rig) -> None:
     assert [link.smc(n)[0] for n in range(20)] == list(range(1, 21))
 
 
+@pytest.mark.usefixtures("patient")
 def test_damaged_request_is_sent_again_when_the_monitor_says_so(rig: Rig) -> None:
     link, monitor, _, _ = rig
     first = iter([encode(Frame("N", ()))])
@@ -95,8 +106,8 @@ def test_pending_on_two_pes_finish_in_any_order(tmp_path: Path) -> None:
     assert not slow.done()
     far.sendall(encode_answer(Answer(link._seq, 1, reply(22))))
     far.sendall(encode_answer(Answer(link._seq - 1, 0, reply(11))))
-    assert quick.wait(5)[0] == 22
-    assert slow.wait(5)[0] == 11
+    assert quick.wait(PATIENCE_S)[0] == 22
+    assert slow.wait(PATIENCE_S)[0] == 11
     far.close()
     console.close()
 
@@ -156,10 +167,11 @@ def test_unknown_register_lists_those_there_are(rig: Rig) -> None:
 
 
 def test_silence_is_a_time_out_with_the_last_calls_and_lines(rig: Rig) -> None:
-    link, monitor, far, _ = rig
+    link, monitor, far, console = rig
     link.smc(0xC4000150, 0x10000)
     monitor.damage = lambda _: b""
     far.sendall(b"something on the line\n")
+    until(lambda: b"something on the line" in console.recent(), "it has come")
     with pytest.raises(LinkTimeout) as caught:
         link.smc(0xC4000151, 0x8000_0000, timeout_s=0.3)
     text = str(caught.value)
@@ -174,6 +186,7 @@ def test_closed_line_and_alarm_end_the_wait(rig: Rig) -> None:
     with pytest.raises(AlarmRaised, match=r"RMM PANIC: smc\.c:9"):
         link.smc(1, timeout_s=3600)
     far.shutdown(socket.SHUT_RDWR)
+    until(lambda: console.closed, "everything has come: a request sent again brings one more")
     console.alarms._alarms.clear()
     with pytest.raises(ConsoleClosed):
         link.smc(2, pe=1, timeout_s=3600)
@@ -185,7 +198,7 @@ def test_boot_failure_says_why_and_what_was_seen(rig: Rig) -> None:
     with pytest.raises(BootFailed) as caught:
         link.hello(3600)
     text = str(caught.value)
-    assert "did not hand over to the monitor (0." in text
+    assert re.search(r"did not hand over to the monitor \(\d+\.\d s\)", text)
     assert "boot code -7, MANIFEST_DATA_ERROR" in text
     assert "NOTICE:  BL31: v2.12" in text
 
@@ -195,7 +208,7 @@ def test_foreign_monitor_is_told_apart(rig: Rig) -> None:
     far.sendall(b"MONITOR READY\n")
     monitor.handler = lambda _: reply(MAGIC, 99)
     with pytest.raises(LinkError, match=r"version 99, wanted .* version 1"):
-        link.hello(5)
+        link.hello(PATIENCE_S)
 
 
 def test_log_and_observers_see_each_smc(rig: Rig) -> None:
