@@ -53,7 +53,8 @@ class RemoteProcess:
     def wait(self, timeout_s: float) -> int:
         """Wait for the end and for the last byte; return the status. Raises ``ShellTimeout``.
 
-        An alarm on any console of the host ends the wait with ``AlarmRaised``.
+        An alarm on any console of the host ends the wait with ``AlarmRaised``. Raises
+        ``TranscriptError`` where the disk did not take all that it wrote.
         """
         until = Deadline.after(timeout_s)
         while (status := self._line.ended()) is None or not self.console.closed:
@@ -64,6 +65,7 @@ class RemoteProcess:
                     hint=f"transcript: {self.transcript}",
                 )
             time.sleep(_POLL_S)
+        self.console.transcript.check()
         return status
 
     def expect(self, pattern: str | bytes, timeout_s: float) -> re.Match[bytes]:
@@ -79,10 +81,15 @@ class RemoteProcess:
         self._line.signal(signal)
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Kill it if it runs, wait for its end, close the transcript. Idempotent."""
-        if self._line.ended() is None:
-            self.kill()
-            until = Deadline.after(timeout_s)
-            while self._line.ended() is None and not until.expired:
-                time.sleep(_POLL_S)
-        self.console.close()
+        """Kill it if it runs, wait for its end, close the transcript. Idempotent.
+
+        The transcript is closed also where the host takes no signal, which is raised.
+        """
+        try:
+            if self._line.ended() is None:
+                self.kill()
+                until = Deadline.after(timeout_s)
+                while self._line.ended() is None and not until.expired:
+                    time.sleep(_POLL_S)
+        finally:
+            self.console.close()
