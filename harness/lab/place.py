@@ -19,7 +19,7 @@ from harness.lab.faults import LabFault, NotOnBoard
 from harness.lab.lease import Lease
 from harness.lab.transport import connect
 from harness.machine.argv import Bootable
-from harness.machine.qemu import new_folder
+from harness.machine.folder import new_folder
 from harness.machine.stuck import StuckWatch
 from harness.machine.symbols import symboliser
 from harness.transcript import Transcript

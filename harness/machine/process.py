@@ -21,6 +21,7 @@ from pathlib import Path
 
 from harness.errors import LaunchError
 
+_TAIL_BYTES = 64 * 1024
 _GUARD = '[ "$PPID" = "$0" ] || exit 143; exec "$@"'
 
 
@@ -44,7 +45,11 @@ class _Forker:
 
     def run(self, job: _Job) -> subprocess.Popen[bytes]:
         self._jobs.put(job)
-        return job.result.result()
+        try:
+            return job.result.result()
+        except BaseException:  # an interrupt, too: nobody else will know of the process
+            job.result.add_done_callback(_end_at_once)
+            raise
 
     def _serve(self) -> None:
         while True:
@@ -72,6 +77,12 @@ class _Job:
             self.result.set_result(process)
         except BaseException as problem:  # noqa: BLE001 - the thread must live on, the caller wake
             self.result.set_exception(problem)
+
+
+def _end_at_once(result: Future[subprocess.Popen[bytes]]) -> None:
+    """Kill what was started for somebody who waits no more."""
+    if result.exception() is None:
+        ChildProcess(result.result(), Path(os.devnull)).stop(soft_s=0)
 
 
 class ChildProcess:
@@ -112,9 +123,10 @@ class ChildProcess:
             return self._process.poll()
 
     def output_tail(self, lines: int = 20) -> str:
-        """Return the last lines that the program wrote."""
-        with contextlib.suppress(OSError):
-            text = self.output.read_text("utf-8", "backslashreplace")
+        """Return the last lines that the program wrote, of its last 64 KiB."""
+        with contextlib.suppress(OSError), self.output.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            text = file.read(_TAIL_BYTES).decode("utf-8", "backslashreplace")
             return "\n".join(text.rstrip().split("\n")[-lines:])
         return ""
 
@@ -123,15 +135,21 @@ class ChildProcess:
             os.killpg(self.pid, number)
 
     def stop(self, soft_s: float = 2.0) -> int:
-        """Ask it to end, kill it after ``soft_s`` seconds, reap it; returns the status."""
+        """Ask it to end, kill it after ``soft_s`` seconds, reap it; returns the status.
+
+        Killed and reaped it is also where the wait for a soft end is interrupted.
+        """
         with self._lock:
-            if self._process.poll() is None and soft_s > 0:
-                self._signal(signal.SIGTERM)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self._process.wait(soft_s)
-            if self._process.poll() is None:
-                self._signal(signal.SIGKILL)
-            return self._process.wait()
+            try:
+                if self._process.poll() is None and soft_s > 0:
+                    self._signal(signal.SIGTERM)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        self._process.wait(soft_s)
+            finally:
+                if self._process.poll() is None:
+                    self._signal(signal.SIGKILL)
+                status = self._process.wait()
+            return status
 
 
 def describe_status(status: int | None) -> str:

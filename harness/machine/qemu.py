@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import socket
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
@@ -25,18 +24,18 @@ from harness.machine.argv import (
     TapPlugin,
     Wiring,
     qemu_argv,
-    reproduction_script,
 )
+from harness.machine.folder import new_folder, script_of, write_script
 from harness.machine.kernel_map import KernelMap
+from harness.machine.lines import Lines
 from harness.machine.position import Position, describe_positions, parse_positions
 from harness.machine.process import ChildProcess, describe_status
-from harness.machine.qmp import QmpChannel, QmpError
+from harness.machine.qmp import QmpError
 from harness.machine.ram import GuestRam
 from harness.machine.ram_address import RamAddress
 from harness.machine.realm_names import RealmNames
 from harness.machine.stuck import StuckWatch, cpu_time_s
 from harness.machine.symbols import symboliser
-from harness.transcript import Transcript
 
 _LAUNCH_TIMEOUT_S = 60.0
 _POSITION_TIMEOUT_S = 2.0
@@ -65,7 +64,7 @@ class Machine:
         self._ram: GuestRam | None = None
         self._ram_address: RamAddress | None = None
         self._process: ChildProcess | None = None
-        self._qmp: QmpChannel | None = None
+        self._lines: Lines | None = None
         self._status: int | None = None
         self._stopped = False
         self._lock = threading.Lock()
@@ -109,53 +108,37 @@ class Machine:
         recording = self.folder / TAP_FILE
         self.tap_file = recording if tap and tap.record else None
         _running.add(self)
-        pairs = {name: socket.socketpair() for name in (*consoles, "qmp")}
-        theirs = {name: pair[1] for name, pair in pairs.items()}
-        self._qmp = QmpChannel(pairs["qmp"][0])
-        self.consoles = {
-            name: Console(
-                name, pairs[name][0], Transcript(self.folder / f"{name}.log"), self.alarms
-            )
-            for name in consoles
-        }
-        try:
-            if shared_ram:
-                self._ram = GuestRam(self.what.machine.memory_bytes)
-            elif self.tap_file:
-                self._ram_address = RamAddress()
-            fds = {name: end.fileno() for name, end in theirs.items()}
-            wiring = Wiring(
-                {name: fds[name] for name in consoles},
-                fds["qmp"],
-                self._ram.fd if self._ram else None,
-                (tap, recording) if tap else None,
-                self._ram_address.fd if self._ram_address else None,
-            )
-            self.command = qemu_argv(self.what, wiring)
-            self._write_script()
-            memory = [part.fd for part in (self._ram, self._ram_address) if part]
-            inherited = [*fds.values(), *memory]
-            self._process = ChildProcess.start(self.command, inherited, self.folder / "qemu.log")
-        finally:
-            for end in theirs.values():
-                end.close()
-        version = self._qmp.handshake(lambda: not self.alive, Deadline.after(_LAUNCH_TIMEOUT_S))
+        self._lines = lines = Lines(self.folder, consoles, self.alarms)
+        self.consoles = lines.consoles
+        if shared_ram:
+            self._ram = GuestRam(self.what.machine.memory_bytes)
+        elif self.tap_file:
+            self._ram_address = RamAddress()
+        wiring = Wiring(
+            lines.inherited,
+            lines.qmp_fd,
+            self._ram.fd if self._ram else None,
+            (tap, recording) if tap else None,
+            self._ram_address.fd if self._ram_address else None,
+        )
+        self.command = qemu_argv(self.what, wiring)
+        write_script(self.folder, self.what, self.command)
+        memory = [part.fd for part in (self._ram, self._ram_address) if part]
+        inherited = [*lines.inherited.values(), lines.qmp_fd, *memory]
+        self._process = ChildProcess.start(self.command, inherited, self.folder / "qemu.log")
+        lines.hand_over()
+        version = lines.qmp.handshake(lambda: not self.alive, Deadline.after(_LAUNCH_TIMEOUT_S))
         if version is None:
             raise self._launch_error()
         self.version = version
         if self._ram_address is not None:
             self._ram_address.tell(lambda line: self.qmp(_MONITOR, command_line=line))
 
-    def _write_script(self) -> None:
-        script = self.folder / "qemu.sh"
-        script.write_text(reproduction_script(self.what, self.command))
-        script.chmod(0o755)
-
     def _launch_error(self) -> LaunchError:
         return LaunchError(
             f"QEMU ended before it ran: {describe_status(self.exit_status)}\n"
             f"its output:\n{_indent(self.output_tail())}\n"
-            f"by hand: {self.folder / 'qemu.sh'}",
+            f"by hand: {script_of(self.folder)}",
             hint="the output above is QEMU's own; `cca doctor` checks version and RME support",
         )
 
@@ -198,7 +181,7 @@ class Machine:
                 f"QEMU of machine {self.name!r} is gone: "
                 f"{'it was stopped' if self._stopped else describe_status(self.exit_status)}\n"
                 f"{self.describe()}",
-                hint=f"boot the same by hand: {self.folder / 'qemu.sh'}",
+                hint=f"boot the same by hand: {script_of(self.folder)}",
             )
 
     def describe(self, lines: int = 15) -> str:
@@ -250,11 +233,11 @@ class Machine:
 
     def qmp(self, command: str, *, timeout_s: float = 30.0, **arguments: object) -> object:
         """Run a QMP command; ``_`` in argument names becomes ``-``. Raises ``QmpError``."""
-        if self._qmp is None:
+        if self._lines is None:
             self.check()
             raise HarnessError("the machine was not started")
         named = {name.replace("_", "-"): value for name, value in arguments.items()}
-        return self._qmp.execute(command, named, timeout_s)
+        return self._lines.qmp.execute(command, named, timeout_s)
 
     @cached_property
     def symboliser(self) -> Symboliser:
@@ -280,22 +263,19 @@ class Machine:
     def stop(self, soft_s: float = 2.0) -> int | None:
         """End QEMU, softly for ``soft_s`` seconds, then hard; release everything.
 
-        Idempotent, safe at interpreter exit. Returns QEMU's exit status.
+        Idempotent, safe at interpreter exit; who interrupts it waits for no soft end, and all
+        is released. Returns QEMU's exit status.
         """
-        with self._lock:
+        with self._lock, contextlib.ExitStack() as end:
             if self._stopped:
-                return self._status
+                return self.exit_status
             self._stopped = True
             _running.discard(self)
+            for part in (self._ram_address, self._ram, self._lines):
+                if part is not None:
+                    end.callback(part.close)
             if self._process is not None:
                 self._status = self._process.stop(soft_s)
-            if self._qmp is not None:
-                self._qmp.close()
-            for console in self.consoles.values():
-                console.close()
-            for part in (self._ram, self._ram_address):
-                if part is not None:
-                    part.close()
             return self._status
 
     def __enter__(self) -> Self:
@@ -303,19 +283,6 @@ class Machine:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def new_folder(run_dir: Path, name: str) -> Path:
-    """Make a folder for one boot; a second one of the same name gets ``.2``, ``.3``, ..."""
-    number = 1
-    while True:
-        folder = run_dir / (name if number == 1 else f"{name}.{number}")
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            number += 1
-        else:
-            return folder
 
 
 def _indent(text: str) -> str:

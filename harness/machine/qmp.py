@@ -39,6 +39,7 @@ class QmpChannel:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._joining = asyncio.Lock()
         self._client: QMPClient | None = None
         self._closed = False
 
@@ -80,10 +81,10 @@ class QmpChannel:
 
     def execute(self, command: str, arguments: dict[str, object], timeout_s: float) -> object:
         """Run one command and return what it returns. Raises ``QmpError``."""
-        client, loop = self._connected()
-        future = asyncio.run_coroutine_threadsafe(
-            _bounded(client, command, arguments, timeout_s), loop
-        )
+        with self._lock:  # close() ends what was begun before it, and nothing begins after it
+            loop = self._running_loop()
+            asked = self._bounded(command, arguments, timeout_s)
+            future = asyncio.run_coroutine_threadsafe(asked, loop)
         try:
             return future.result()
         except TimeoutError as late:
@@ -91,20 +92,25 @@ class QmpChannel:
         except Exception as problem:
             raise QmpError(f"QMP {command} {arguments}: {problem}") from problem
 
-    def _connected(self) -> tuple[QMPClient, asyncio.AbstractEventLoop]:
-        with self._lock:
-            if self._closed:
-                raise QmpError("QEMU's control channel is closed: the machine was stopped")
-            if self._client is None or self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name="qmp", daemon=True
-                )
-                self._thread.start()
-                self._client = asyncio.run_coroutine_threadsafe(
-                    _connect(self._line), self._loop
-                ).result()
-            return self._client, self._loop
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._closed:
+            raise QmpError("QEMU's control channel is closed: the machine was stopped")
+        if self._loop is None:
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=_serve, args=(self._loop,), name="qmp", daemon=True
+            )
+            self._thread.start()
+        return self._loop
+
+    async def _bounded(
+        self, command: str, arguments: dict[str, object], timeout_s: float
+    ) -> object:
+        async with asyncio.timeout(timeout_s):
+            async with self._joining:
+                if self._client is None:
+                    self._client = await _connect(self._line)
+            return await self._client.execute(command, arguments)
 
     def close(self) -> None:
         """Leave the channel and end its thread. Idempotent."""
@@ -146,12 +152,6 @@ async def _connect(line: socket.socket) -> QMPClient:
     client.negotiate = False
     await client.connect(line)
     return client
-
-
-async def _bounded(
-    client: QMPClient, command: str, arguments: dict[str, object], timeout_s: float
-) -> object:
-    return await asyncio.wait_for(client.execute(command, arguments), timeout_s)
 
 
 async def _leave(client: QMPClient) -> None:

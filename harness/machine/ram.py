@@ -6,6 +6,7 @@ QEMU does not encrypt: Realm and Root memory show here as well.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import struct
@@ -93,12 +94,15 @@ class GuestRam:
         """
         start = self._offset(pa, size_bytes)
         end = start + size_bytes
+        mapped = self._mapped()
         while start < end:
             try:
                 start = max(start, os.lseek(self.fd, start, os.SEEK_DATA))
-            except OSError:
-                return None
-            chunk = self._mapped()[start : min(start + _CHUNK_BYTES, end)]
+            except OSError as problem:
+                if problem.errno != errno.ENXIO:
+                    raise
+                return None  # only a hole is left
+            chunk = mapped[start : min(start + _CHUNK_BYTES, end)]
             if chunk != _ZEROS[: len(chunk)]:
                 return Pa(self.base + start + len(chunk) - len(chunk.lstrip(b"\0")))
             start += len(chunk) or 1
@@ -116,7 +120,8 @@ class GuestRam:
         mapped, self._map = self._map, None
         if mapped is None:
             return
-        os.close(self.fd)
+        fd, self.fd = self.fd, -1
+        os.close(fd)
         try:
             mapped.close()
         except BufferError:  # a view is still held; the last one to go unmaps
