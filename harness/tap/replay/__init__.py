@@ -6,6 +6,8 @@
 ``ops``       one thing that happened, as a function of the state
 ``realm_ops`` what realms did, as far as SMCs and exits show it
 ``placing``   in which order things that overlapped took effect
+``reorder``   the search for another order
+``pieces``    what the two keep
 ``excuses``   what the model cannot know is learnt, let pass or forgotten
 ``replay``    events in, mismatches out
 """

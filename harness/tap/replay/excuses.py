@@ -131,7 +131,7 @@ class Excuses:
         return self._released(op.call, seen, world)
 
     def forget(self, op: Op, world: World) -> World:
-        rd = ops.realm_of(op.call, world) or world.granule(op.call.record.rec).owner
+        rd = ops.realm_of(op.call, world)
         self.known.forget(ops.named(op.call))
         if rd is not None:
             self.known.forget(pa for pa in world.granules if world.granule(pa).owner == rd)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from harness import model
 from harness.abi import tables
+from harness.model import EnterVerdict
 from harness.model.params import RealmParams, RecParams
 from harness.model.verdict import Verdict
 from harness.tap.events import Call, Return
@@ -42,15 +43,13 @@ _MOST_ROOTS = 16
 class Done:
     """What follows from a state: the next one, or why what was seen cannot be.
 
-    ``resumes`` is a REC and what its realm's SMC is to return when it goes on. ``condition``
-    is the one for which the call had to fail; ``reasons`` are those that explain a failure
-    that was seen with nothing else at the same time.
+    ``condition`` is the one for which the call had to fail; ``reasons`` are those that explain
+    a failure that was seen with nothing else at the same time.
     """
 
     world: World
     problem: str = ""
     condition: str | None = None
-    resumes: tuple[int, Verdict | None] | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -100,18 +99,20 @@ class Rmi:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
-    """A call whose effect had to be assumed before its answer was seen."""
+class Assumed:
+    """The effect of a call that is still under way."""
 
     call: Call
-    seen: Return | None
-    verdict: Verdict
+    asked: model.Call
+    seen: Return | None = None
 
     def run(self, world: World) -> Done:
-        """The answer must be the one that was assumed; its effect is there already."""
-        assert self.seen is not None
-        x = self.seen.x
-        return Done(world, "" if self.verdict.accepts(x) else self.verdict.explain(x))
+        """Whatever it will answer is judged when it does."""
+        verdict, after = model.step(world, self.asked)
+        assert isinstance(after, World)
+        if isinstance(verdict, EnterVerdict) and isinstance(verdict.entry, model.Continues):
+            return Done(after.entered(self.call.record.x[1], verdict.entry.verdict))
+        return Done(after)
 
 
 def asked(call: Call) -> model.Call:
@@ -187,7 +188,7 @@ def realm_of(call: Call, world: World) -> int | None:
             return pa
         if register.name in ("rec", "calling_rec") and pa in world.recs:
             return world.recs[pa].rd
-    return None
+    return world.granule(call.record.rec).owner
 
 
 RMI_FIDS = {c.fid for name, c in tables().commands.items() if name.startswith("RMI_")}

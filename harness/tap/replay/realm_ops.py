@@ -46,7 +46,10 @@ _NOT_RECORDED = frozenset({"RSI_MEASUREMENT_READ"})
 
 @dataclass(frozen=True, slots=True)
 class Enter:
-    """The beginning of an RMI_REC_ENTER of which it is known that it succeeds."""
+    """The beginning of an RMI_REC_ENTER of which it is known that it succeeds.
+
+    ``seen`` is its return if that was the first to tell: then the realm may not have run.
+    """
 
     call: Call
     seen: Return | None
@@ -60,8 +63,15 @@ class Enter:
             return Done(world, verdict.explain((0,)))
         entry = verdict.entry
         if isinstance(entry, model.Exits):
-            return Done(world, f"the realm ran, wanted: an exit at once, {entry.reason_name}")
-        return Done(after, resumes=(self.call.record.x[1], entry.verdict))
+            text = f"the realm ran, wanted: an exit at once, {entry.reason_name}"
+            return Done(world, text if self.seen is None else "")
+        return Done(after.entered(self.call.record.x[1], entry.verdict))
+
+    def exit_at_once(self, world: World) -> model.Exits | None:
+        """What the host is told where the realm cannot go on; None where it can."""
+        verdict, _ = model.step(world, self.asked)
+        entry = verdict.entry if isinstance(verdict, EnterVerdict) else None
+        return entry if isinstance(entry, model.Exits) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +107,20 @@ class RealmCall:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A realm's SMC that returned after an exit; ``verdicts`` (by REC) are of the last entry."""
+    """A realm's SMC that returned after an exit."""
 
     call: Call
     seen: Return | None
-    verdicts: Mapping[int, Verdict | None]
 
     def run(self, world: World) -> Done:
         """The registers must be as the host's answer makes them."""
         assert self.seen is not None
-        return Done(world, _differs(self.verdicts.get(self.call.record.rec), self.seen))
+        return Done(world, _differs(world.resumes.get(self.call.record.rec), self.seen))
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The end of an RMI_REC_ENTER; its beginning too if nothing else showed that the realm ran."""
+    """The end of an RMI_REC_ENTER; ``begins`` if nothing else showed that the realm ran."""
 
     call: Call
     seen: Return | None
@@ -122,17 +131,12 @@ class Exit:
         """The exit must be one that the realm can have caused, told as the tables want it."""
         assert self.seen is not None
         fields = self.seen.structure or {}
-        if self.begins is not None:
-            verdict, after = model.step(world, self.begins.asked)
-            if not isinstance(verdict, EnterVerdict):
-                return Done(world, verdict.explain((0,)))
-            if isinstance(verdict.entry, model.Exits):
-                return Done(world, _told(verdict.entry, fields))
-            assert isinstance(after, World)
-            world = after
         pa = self.call.record.x[1]
         rec = world.recs.get(pa)
         if rec is None or rec.running is None:
+            at_once = self.begins.exit_at_once(world) if self.begins is not None else None
+            if at_once is not None:
+                return Done(world, _told(at_once, fields))
             return Done(world, f"{pa:#x} is not running, and yet it exits")
         done = self._follow(world, rec, fields, self.smc)
         if done.problem and self.smc is not None and fields.get("exit_reason") == SYNC:

@@ -9,11 +9,9 @@ else was called took effect before it; every order within that is tried.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from harness.model.verdict import Verdict
 from harness.tap.replay.ops import Done, Op
-from harness.tap.replay.realm_ops import Resumed
 from harness.tap.replay.world import World
 
 _MOST_TRIES = 2_000
@@ -35,15 +33,39 @@ class Item:
     @property
     def returned(self) -> float:
         """Number of the event by which it had happened."""
-        return float("inf") if self.op.seen is None else self.op.seen.seq
+        return returned(self.op)
+
+
+def returned(op: Op) -> float:
+    """Number of the event by which an op had happened; infinite for one that may still."""
+    return float("inf") if op.seen is None else op.seen.seq
+
+
+class TooMuch(Exception):
+    """There are more orders than can be tried."""
 
 
 Step = tuple[Item, World, Done]
 """An item, the state before it, and what followed."""
 
 
+def rerun(world: World, ops: list[tuple[Op, int]]) -> list[Step] | None:
+    """The steps if all of them follow, one from the other."""
+    steps: list[Step] = []
+    for op, cpu in ops:
+        done = op.run(world)
+        if done.problem:
+            return None
+        steps.append((Item(op, cpu, must=True), world, done))
+        world = done.world
+    return steps
+
+
 def find_order(world: World, items: Sequence[Item]) -> list[Step] | None:
-    """An order of ``items`` (per CPU in their order) that follows from a state, or None."""
+    """An order of ``items`` (per CPU in their order) that follows from a state, or None.
+
+    Raises ``TooMuch`` where it gave up before all of them were tried.
+    """
     return _Search(items).run(world)
 
 
@@ -55,24 +77,21 @@ class _Search:
         self._tries = 0
 
     def run(self, world: World) -> list[Step] | None:
-        return self._from(world, (0,) * len(self._lanes), {})
+        return self._from(world, (0,) * len(self._lanes))
 
-    def _from(
-        self, world: World, at: tuple[int, ...], resumes: dict[int, Verdict | None]
-    ) -> list[Step] | None:
+    def _from(self, world: World, at: tuple[int, ...]) -> list[Step] | None:
         rest = [item for lane, n in zip(self._lanes, at, strict=True) for item in lane[n:]]
         if not any(item.must for item in rest):
             return []
         for number, item in self._next(at, rest):
             self._tries += 1
             if self._tries > _MOST_TRIES:
-                return None
-            done = _run(item.op, world, resumes)
+                raise TooMuch
+            done = item.op.run(world)
             if done.problem:
                 continue
-            then = dict([done.resumes]) if done.resumes is not None else {}
             after = (*at[:number], at[number] + 1, *at[number + 1 :])
-            steps = self._from(done.world, after, resumes | then)
+            steps = self._from(done.world, after)
             if steps is not None:
                 return [(item, world, done), *steps]
         return None
@@ -83,10 +102,3 @@ class _Search:
         for number, (lane, n) in enumerate(zip(self._lanes, at, strict=True)):
             if n < len(lane) and lane[n].called < earliest:
                 yield number, lane[n]
-
-
-def _run(op: Op, world: World, resumes: dict[int, Verdict | None]) -> Done:
-    """Judge it; what a realm is to see when it goes on is of this order's entry."""
-    if isinstance(op, Resumed):
-        op = replace(op, verdicts={**op.verdicts, **resumes})
-    return op.run(world)

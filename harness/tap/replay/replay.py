@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from harness.abi import tables
-from harness.model.verdict import Verdict
 from harness.tap.events import Call, Return
 from harness.tap.layout import Header
 from harness.tap.replay import ops
 from harness.tap.replay.excuses import Excuses, ReplayTally
 from harness.tap.replay.known import Known
-from harness.tap.replay.ops import Done, Foreseen, Op, Rmi
-from harness.tap.replay.placing import Placer, UnderWay
+from harness.tap.replay.ops import Done, Op, Rmi
+from harness.tap.replay.pieces import UnderWay
+from harness.tap.replay.placing import Placer
 from harness.tap.replay.realm_ops import BY_SMC, Enter, Exit, RealmCall, Resumed
 from harness.tap.replay.shortcuts import SHORTCUTS, shortcut
 from harness.tap.replay.world import World, new_world
@@ -70,7 +70,6 @@ class Replay:
         self._smcs: dict[int, Call] = {}
         self._exited: set[int] = set()
         self._left: dict[int, Call] = {}
-        self._resumes: dict[int, Verdict | None] = {}
 
     @property
     def world(self) -> World:
@@ -109,13 +108,14 @@ class Replay:
         if under_way is None or event.call is not under_way.call:
             return
         del self._placer.under_way[event.record.cpu]
-        if under_way.assumed is not None or not self._shortcut(under_way.call, event):
+        if under_way.assumed or not self._shortcut(under_way, event):
             self._answered(under_way, event)
 
-    def _shortcut(self, call: Call, event: Return) -> bool:
+    def _shortcut(self, under_way: UnderWay, event: Return) -> bool:
+        call = under_way.call
         if call.record.x[0] not in SHORTCUTS or not self.known.everything:
             return False
-        world = self._placer.alone()
+        world = self._placer.alone(event.cpu, under_way.mark)
         if world is None or not shortcut(world, call.record.x, event.record.x):
             return False
         self.tally.judged += 1
@@ -129,14 +129,14 @@ class Replay:
             self._negotiated(event)
         if call.fid == _ENTER and event.ok:
             begins = None
-            if not under_way.begun and under_way.assumed is None:
+            if not under_way.begun and not under_way.assumed:
                 begins = Enter(call, event, asked)
             self._exit(call, event, begins, mark)
-        elif under_way.assumed is not None:
-            self._placer.add(Foreseen(call, event, under_way.assumed), event.cpu, mark)
+        elif under_way.assumed:
+            self._placer.confirm(Rmi(call, event, asked), event.cpu, mark)
         else:
             alone = self._placer.is_alone(event.cpu, mark)
-            self._placer.add(Rmi(call, event, asked, alone), event.cpu, mark)
+            self._placer.add(event.cpu, mark, Rmi(call, event, asked, alone))
 
     def _negotiated(self, event: Return) -> None:
         if self._is_1_0 is None and event.x[1] and event.x[1] != _VERSION:
@@ -152,7 +152,8 @@ class Replay:
                 smc = last
                 if fields.get("exit_reason") in BY_SMC:
                     self._exited.add(rec)
-        self._placer.add(Exit(call, event, begins, smc), event.cpu, mark)
+        entered = [begins] if begins is not None else []
+        self._placer.add(event.cpu, mark, *entered, Exit(call, event, begins, smc))
 
     def realm(self, event: Call | Return) -> None:
         """A REC's realm makes a call, or goes on behind it."""
@@ -162,9 +163,9 @@ class Replay:
         under_way = self._placer.under_way.get(cpu)
         if under_way is not None and not under_way.begun and under_way.call.fid == _ENTER:
             under_way.begun = True
-            if under_way.assumed is None:
+            if not under_way.assumed:
                 entered = Enter(under_way.call, None, under_way.asked)
-                self._placer.add(entered, cpu, under_way.mark)
+                self._placer.add(cpu, under_way.mark, entered)
         if isinstance(event, Call):
             self._smcs[rec] = event
             self._exited.discard(rec)
@@ -178,26 +179,20 @@ class Replay:
             self._exited.add(rec)
         if rec in self._exited:
             self._exited.discard(rec)
-            self._placer.add(Resumed(call, event, self._resumes), cpu, self._placer.commits)
+            self._placer.add(cpu, self._placer.commits, Resumed(call, event))
         else:
-            self._placer.add(RealmCall(call, event), cpu, self._placer.commits)
+            self._placer.add(cpu, self._placer.commits, RealmCall(call, event))
 
     # What the placer asks.
 
     def placed(self, op: Op, done: Done) -> None:
-        """Count, and keep what the realm is to see."""
+        """Count it, and keep what it tells."""
         self.tally.judged += 1
-        self.placed_anew(done)
         self._explain(op, done.reasons)
         if isinstance(op, Rmi) and op.seen is not None and op.seen.ok:
             named = ops.named(op.call)
             self.known.found_memory(named)
             self.known.learn(named)
-
-    def placed_anew(self, done: Done) -> None:
-        """What the realm is to see may be something else now."""
-        if done.resumes is not None:
-            self._resumes[done.resumes[0]] = done.resumes[1]
 
     def _explain(self, op: Op, reasons: tuple[str, ...]) -> None:
         """Note why a call of the host failed, if anybody wants to know.

@@ -9,6 +9,7 @@ from typing import Self
 
 from harness.model import Granule, GranuleState, Layout, Platform, Region, State
 from harness.model.state import UNDELEGATED
+from harness.model.verdict import Verdict
 
 CHUNK_BITS = 21
 _ALL_FEATURES = (1 << 64) - 1
@@ -70,9 +71,14 @@ class GranuleMap(Mapping[int, Granule]):
 
 @dataclass(frozen=True, slots=True)
 class World(State):
-    """A state whose granules are a ``GranuleMap``."""
+    """A state whose granules are a ``GranuleMap``.
+
+    ``resumes`` has for each REC what the SMC returns with which its realm goes on after the
+    last entry; None if nobody can tell.
+    """
 
     granules: GranuleMap = field(default_factory=GranuleMap)
+    resumes: Mapping[int, Verdict | None] = field(default_factory=dict)
 
     def granule(self, pa: int) -> Granule:
         """State of a granule, wherever it lies."""
@@ -82,14 +88,19 @@ class World(State):
         """A copy in which these granules are as given."""
         return replace(self, granules=self.granules.changed(changes))
 
+    def entered(self, rec: int, verdict: Verdict | None) -> Self:
+        """A copy in which this is what the REC's realm sees when it goes on."""
+        return replace(self, resumes={**self.resumes, rec: verdict})
+
     def without(self, rd: int) -> Self:
         """A copy in which nothing is known of a realm: RD, RECs and all its granules are gone."""
-        mine = [pa for pa in self.granules if self.granule(pa).owner == rd]
+        mine = {pa for pa in self.granules if self.granule(pa).owner == rd}
         return replace(
             self,
             granules=self.granules.changed(dict.fromkeys(mine, UNDELEGATED)),
             realms={pa: realm for pa, realm in self.realms.items() if pa != rd},
             recs={pa: rec for pa, rec in self.recs.items() if rec.rd != rd},
+            resumes={pa: seen for pa, seen in self.resumes.items() if pa not in mine},
         )
 
 
