@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,7 +83,7 @@ def runner(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fak
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
     """What was printed, without times and folders."""
     out = capsys.readouterr().out.splitlines()
-    return [line.replace("   0 s  ", "") for line in out if "evidence:" not in line]
+    return [re.sub(r"[ \d]{3}\d s  ", "", line, count=1) for line in out if "evidence:" not in line]
 
 
 def evidence(tmp_path: Path) -> list[str]:

@@ -4,7 +4,7 @@
 import zlib
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import FrameError
@@ -37,12 +37,17 @@ _REPLIES = st.builds(
     Reply, _U64, st.tuples(*[_U64] * 8), _U64, _U64, _U64, _U64, st.binary(max_size=2048)
 )
 
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""How long an example takes is the machine's business."""
 
+
+@patient
 @given(_REQUESTS)
 def test_request_round_trip(request: Request) -> None:
     assert decode_request(decode(encode_request(request))) == request
 
 
+@patient
 @given(_U32, st.integers(0, 7), _REPLIES)
 def test_answer_round_trip(seq: int, pe: int, reply: Reply) -> None:
     answer = Answer(seq, pe, reply)
@@ -67,6 +72,7 @@ def test_empty_and_short_frames_fill_up_with_zeros() -> None:
     assert decode_answer(Frame("A", (5, 1))).reply == Reply(0, (0,) * 8)
 
 
+@patient
 @given(_REQUESTS, st.data())
 def test_one_flipped_bit_never_passes(request: Request, data: st.DataObject) -> None:
     raw = bytearray(encode_request(request))
@@ -76,6 +82,7 @@ def test_one_flipped_bit_never_passes(request: Request, data: st.DataObject) -> 
         decode(bytes(raw))
 
 
+@patient
 @given(st.binary(max_size=64))
 def test_noise_is_an_error_and_never_another_exception(noise: bytes) -> None:
     for raw in (noise, b"\x01" + noise + b"\x04", b"\x01" + noise + b":00000000\x04"):
@@ -85,6 +92,7 @@ def test_noise_is_an_error_and_never_another_exception(noise: bytes) -> None:
             continue
 
 
+@patient
 @given(st.binary(max_size=200).map(lambda raw: raw.replace(b"\x01", b"").replace(b"\x04", b"")))
 def test_new_start_ends_a_torn_frame(torn: bytes) -> None:
     whole = encode(Frame("W", (1, 2)))

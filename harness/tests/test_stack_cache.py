@@ -8,34 +8,37 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from harness.errors import StackError
+from harness.stack import hashing
 from harness.stack.cache import MANIFEST, Cache, cache_error, default_root
 from harness.stack.hashing import FileHasher, tree_signature
+from harness.tests.waiting import PATIENCE_S, until
 
 BUILDER = """
 import sys, time
 from pathlib import Path
 from harness.stack.cache import Cache
-root, mark, pause_s = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
+root, mark, go = map(Path, sys.argv[1:])
 def fill(work):
     (work / "half").write_text("half")
     with mark.open("a") as file:
         file.write("built\\n")
-    time.sleep(pause_s)
+    while not go.exists():
+        time.sleep(0.01)
     (work / "out").write_text("whole")
     return {"image": "out"}
 print(Cache(root).obtain("k", fill).outputs["image"].read_text())
 """
 
 
-def builder(root: Path, mark: Path, pause_s: float) -> subprocess.Popen[str]:
-    argv = [sys.executable, "-c", BUILDER, str(root), str(mark), str(pause_s)]
+def builder(root: Path, mark: Path, go: Path) -> subprocess.Popen[str]:
+    """A process that builds; it tells so in ``mark``, and ends when there is ``go``."""
+    argv = [sys.executable, "-c", BUILDER, str(root), str(mark), str(go)]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
 
 
@@ -46,13 +49,6 @@ def write_out(work: Path) -> Mapping[str, str]:
 
 def must_not_build(work: Path) -> Mapping[str, str]:
     raise AssertionError("built again")
-
-
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 20
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not appear"
-        time.sleep(0.01)
 
 
 def test_second_time_comes_from_the_cache(tmp_path: Path) -> None:
@@ -91,32 +87,35 @@ def test_damaged_manifest_is_built_again(tmp_path: Path, text: str) -> None:
 
 
 def test_concurrent_builders_build_once(tmp_path: Path) -> None:
-    mark = tmp_path / "mark"
-    builders = [builder(tmp_path / "cache", mark, 0.3) for _ in range(4)]
-    assert [b.communicate(timeout=60)[0] for b in builders] == ["whole\n"] * 4
+    mark, go = tmp_path / "mark", tmp_path / "go"
+    builders = [builder(tmp_path / "cache", mark, go) for _ in range(4)]
+    until(mark.exists, "one builds")
+    go.touch()
+    assert [b.communicate(timeout=PATIENCE_S)[0] for b in builders] == ["whole\n"] * 4
     assert mark.read_text() == "built\n"
 
 
 def test_killed_builder_leaves_nothing_behind(tmp_path: Path) -> None:
     mark, root = tmp_path / "mark", tmp_path / "cache"
-    victim = builder(root, mark, 60)
-    wait_for(mark)
+    victim = builder(root, mark, tmp_path / "never")
+    until(mark.exists, "it builds")
     victim.send_signal(signal.SIGKILL)
-    victim.communicate(timeout=20)
+    victim.communicate(timeout=PATIENCE_S)
     assert len(list((root / "tmp").iterdir())) == 1
     assert Cache(root).obtain("k", write_out).outputs["image"].read_text() == "whole"
     assert list((root / "tmp").iterdir()) == []
 
 
 def test_sweep_spares_the_living(tmp_path: Path) -> None:
-    mark, root = tmp_path / "mark", tmp_path / "cache"
-    living = builder(root, mark, 1)
-    wait_for(mark)
+    mark, root, go = tmp_path / "mark", tmp_path / "cache", tmp_path / "go"
+    living = builder(root, mark, go)
+    until(mark.exists, "it builds")
     dead = root / "tmp" / "other.x"
     dead.mkdir()
     Cache(root).obtain("another", write_out)
     assert not dead.exists()
-    assert living.communicate(timeout=60)[0] == "whole\n"
+    go.touch()
+    assert living.communicate(timeout=PATIENCE_S)[0] == "whole\n"
 
 
 def test_what_nobody_uses_any_more_is_removed(tmp_path: Path) -> None:
@@ -165,15 +164,21 @@ def test_default_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert default_root() == tmp_path / "cca-harness"
 
 
-def test_large_files_are_remembered_only_when_settled(tmp_path: Path) -> None:
+def test_large_files_are_remembered_only_when_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashing, "_RACY_NS", 3600 * 10**9)
     big = tmp_path / "big"
     big.write_bytes(bytes(5 << 20))
     hasher = FileHasher(tmp_path / "memo")
     fresh = hasher.file(big)
     assert not (tmp_path / "memo").exists(), "a file written just now may still change unseen"
-    os.utime(big, ns=(0, 0))
     big.write_bytes(b"x" * (5 << 20))
-    assert hasher.file(big) != fresh
+    changed = hasher.file(big)
+    assert changed != fresh
+    monkeypatch.setattr(hashing, "_RACY_NS", -3600 * 10**9)
+    assert hasher.file(big) == changed
+    assert [memo.read_text() for memo in (tmp_path / "memo").iterdir()] == [changed]
 
 
 def test_tree_signature_sees_content_names_and_not_git(tmp_path: Path) -> None:

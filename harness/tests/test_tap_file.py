@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,7 +162,7 @@ def test_waiting_sees_what_comes_later(growing: Growing) -> None:
     growing.writer.call("RMI_VERSION")
     timer = threading.Timer(0.05, growing.flush)
     timer.start()
-    assert isinstance(tap.wait_for("RMI_VERSION", 5), Call)
+    assert isinstance(tap.wait_for("RMI_VERSION", 60), Call)
     timer.join()
 
 
@@ -182,7 +181,5 @@ def test_waiting_ends_with_the_machine(growing: Growing) -> None:
     def check() -> None:
         raise MachineDied("it is gone")
 
-    start = time.monotonic()
     with pytest.raises(MachineDied):
-        Tap(growing.path, check).wait_for("RMI_VERSION", 30)
-    assert time.monotonic() - start < 5
+        Tap(growing.path, check).wait_for("RMI_VERSION", 3600)

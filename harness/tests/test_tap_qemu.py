@@ -25,6 +25,7 @@ from harness.realm import PayloadImage, RealmConfig, start_realm
 from harness.stack import BuiltStack, build_stack, build_tap, load_stack
 from harness.tap import Call, Event, Lost, Recording, Return, State, Tap, TapTimeout, Where
 from harness.tests.tap_files import fid
+from harness.tests.waiting import PATIENCE_S
 from harness.types import Pa
 
 pytestmark = pytest.mark.qemu
@@ -86,7 +87,7 @@ def test_one_call_from_the_host_to_el3_and_back(running: Running, tap: Tap) -> N
     assert "smc_call" in running.machine.symbolise(call.pc)
     [done] = tap.returns("RMI_*")
     assert (done.ok, done.call == call) == (True, True)
-    assert 0 < (done.duration_ns or 0) < 10**10
+    assert (done.duration_ns or 0) > 0
 
 
 def test_the_boot_and_the_header(running: Running, built: BuiltStack) -> None:
@@ -155,8 +156,8 @@ def test_a_rec_that_moves_takes_its_call_along(
 
 def test_waiting_for_a_call_of_another_pe(running: Running, tap: Tap) -> None:
     pending = running.link.start_smc(fid("RMI_VERSION"), 0x10000, pe=1)
-    assert tap.wait_for(Where(name="RMI_VERSION", cpu=1), 10).args["req"] == 0x10000
-    assert tap.wait_for_return("RMI_VERSION", 10).ok
+    assert tap.wait_for(Where(name="RMI_VERSION", cpu=1), PATIENCE_S).args["req"] == 0x10000
+    assert tap.wait_for_return("RMI_VERSION", PATIENCE_S).ok
     pending.wait()
     with pytest.raises(TapTimeout, match="no call of RMI_REC_ENTER in"):
         tap.wait_for("RMI_REC_ENTER", 0.01)
@@ -166,13 +167,13 @@ def test_a_killed_qemu_leaves_what_it_had_recorded(running: Running, tap: Tap) -
     running.link.smc(fid("RMI_VERSION"), 0x10000)
     os.kill(running.machine.pid, signal.SIGKILL)
     with pytest.raises(MachineDied):
-        tap.wait_for("RMI_REC_ENTER", 30)
+        tap.wait_for("RMI_REC_ENTER", 3600)
     assert [done.name for done in tap.returns("RMI_*")] == ["RMI_VERSION"]
     assert not tap.header().ended
 
 
 def test_a_qemu_that_ends_softly_says_so(running: Running, tap: Tap) -> None:
-    running.machine.stop()
+    running.machine.stop(soft_s=PATIENCE_S)
     assert tap.header().ended
 
 
