@@ -195,7 +195,7 @@ class Channel(ABC):
             for observe in self.observers:
                 observe(ticket.pe, ticket.args, reply.values)
 
-    def _timed_out(self, ticket: Ticket, deadline: Deadline, seen: str) -> LinkTimeout:
+    def _timed_out(self, ticket: Ticket | str, deadline: Deadline, seen: str) -> LinkTimeout:
         """Build the error for a request that stays without an answer."""
         calls = "\n".join(f"  {line}" for line in self.last_calls(5)) or "  (none)"
         return LinkTimeout(
@@ -208,8 +208,9 @@ class Channel(ABC):
         """Return the last finished calls, oldest first, one line each."""
         return [str(entry) for entry in list(self.log)[-count:]]
 
-    def _check_hello(self) -> Reply:
-        reply = self.call(OP_HELLO)
+    def _check_hello(self, deadline: Deadline) -> Reply:
+        ticket = self.start(OP_HELLO)
+        reply = accept(ticket, self.wait_for(ticket, deadline))
         if reply.values[0] != MAGIC or reply.values[1] != VERSION:
             raise LinkError(
                 f"the monitor says magic {reply.values[0]:#x} version {reply.values[1]}, "

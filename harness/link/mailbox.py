@@ -137,7 +137,7 @@ class MailboxLink(Link):
             self._await(lambda: READY_LINE in console.recent(), deadline.sooner(_BANNER_S))
             self._machine.check()
             self._new_seqs()
-            return self._check_hello()
+            return self._check_hello(deadline)
         except (LinkTimeout, AlarmRaised) as problem:
             seen = self._machine.describe()
             raise boot_failed(problem, deadline, console, seen) from problem
@@ -198,12 +198,14 @@ class MailboxLink(Link):
     def poll(self, ticket: Ticket) -> bool:
         """See ``Channel.poll``."""
         box = self._boxes[ticket.pe]
-        if box.answered():
+        if ticket.reply is None and box.answered():
             self._take(box)
         return ticket.reply is not None
 
     def wait_for(self, ticket: Ticket, deadline: Deadline) -> Reply:
         """See ``Channel.wait_for``."""
+        if ticket.reply is not None:
+            return ticket.reply
         box = self._boxes[ticket.pe]
         if not self._await(box.answered, deadline):
             raise self._timed_out(ticket, deadline, self._machine.describe())

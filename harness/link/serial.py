@@ -73,7 +73,7 @@ class SerialLink(Link):
             if READY_LINE not in self._console.recent():
                 self._console.expect(READY_LINE, deadline)
             self._console.alarms.check()
-            return self._check_hello()
+            return self._check_hello(deadline)
         except (ConsoleTimeout, ConsoleClosed, LinkTimeout, AlarmRaised) as problem:
             seen = self._console.describe()
             raise boot_failed(problem, deadline, self._console, seen) from problem
@@ -107,9 +107,10 @@ class SerialLink(Link):
     def wait_for(self, ticket: Ticket, deadline: Deadline) -> Reply:
         """See ``Channel.wait_for``."""
         while ticket.reply is None:
-            if deadline.expired:
+            last_look = deadline.expired
+            came = self._step(deadline.sooner(_ATTENTION_S))
+            if last_look and not came:
                 raise self._timed_out(ticket, deadline, self._describe())
-            self._step(deadline.sooner(_ATTENTION_S))
         return ticket.reply
 
     def _step(self, deadline: Deadline) -> bool:

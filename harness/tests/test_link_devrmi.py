@@ -169,3 +169,73 @@ def test_pool_takes_chunks_from_the_host() -> None:
     agent.serve = lambda _op, _args, _data: (errno.ENOMEM, 0, b"")
     with pytest.raises(LinkCannot, match="Cannot allocate memory"):
         pool.take(1024)
+
+
+def held(agent: FakeAgent) -> Callable[[], None]:
+    """Keep the agent's answers back until the returned function is called."""
+    receive = agent.receive
+    agent.receive = lambda _timeout_s: b""  # type: ignore[method-assign]
+
+    def let_go() -> None:
+        agent.receive = receive  # type: ignore[method-assign]
+
+    return let_go
+
+
+def test_refusal_is_told_to_who_made_the_call() -> None:
+    """Not to who asks next, and as often as it is asked for."""
+    link, agent = connected()
+    version = tables().command("RMI_VERSION").fid
+    agent.serve = lambda _op, _args, _data: (errno.EPERM, 0, b"")
+    refused = link.start_smc(version)
+    agent.serve = plain
+    assert link.smc(version) == (0,) * 8
+    for _ in range(2):
+        assert refused.done()
+        with pytest.raises(LinkCannot, match="the host kernel's"):
+            refused.wait()
+
+
+def test_waiting_no_time_takes_what_is_there() -> None:
+    link, _ = connected(piece=7)
+    assert link.start_smc(tables().command("RMI_VERSION").fid).wait(0) == (0,) * 8
+
+
+def test_many_calls_wait_for_the_one_under_way() -> None:
+    link, agent = connected()
+    let_go = held(agent)
+    running = link.start_smc(tables().command("RMI_VERSION").fid)
+    with pytest.raises(LinkError, match=r"RMI_VERSION.* is still under way"):
+        link.smc_each([(1,), (2,)])
+    assert len(agent.asked) == 1
+    let_go()
+    assert running.wait() == (0,) * 8
+    assert len(link.smc_each([(1,), (2,)])) == 2
+
+
+def test_late_answer_to_many_calls_is_booked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The leak oracle must know of calls that nobody waited for to the end."""
+    monkeypatch.setattr("harness.link.devrmi.CALL_TIMEOUT_S", 0.05)
+    link, agent = connected()
+    let_go = held(agent)
+    with pytest.raises(LinkTimeout, match="did not answer"):
+        link.smc_each([(1,), (2,)])
+    with pytest.raises(LinkError, match="is still under way"):
+        link.smc_each([(3,), (4,)])
+    assert link.calls == 0
+    let_go()
+    assert len(link.smc_each([(5,), (6,)])) == 2
+    assert [entry.args[0] for entry in link.log] == [1, 2, 5, 6]
+
+
+def test_what_the_agent_says_instead_is_told_whole() -> None:
+    words = b"rmi-agent: /dev/rmi: No such device\n"
+    with pytest.raises(BootFailed, match="No such device"):
+        DevRmiLink(FakeAgent(plain, words, piece=1)).hello(5)
+
+
+def test_time_out_names_what_the_agent_was_asked() -> None:
+    link, agent = connected()
+    held(agent)
+    with pytest.raises(LinkTimeout, match=r"did not answer ALLOC\(0x1, 0x1000\) in 0.05 s"):
+        link.ask("ALLOC", (1, 0x1000), timeout_s=0.05)

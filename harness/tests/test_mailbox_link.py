@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from harness.deadline import Deadline
 from harness.errors import AlarmRaised, BootFailed, LinkError, LinkTimeout, MachineDied, StackError
 from harness.link import STEP_READ, MailboxLink, Program, Step
 from harness.link.frame import Request
@@ -208,3 +209,20 @@ def test_firmware_that_turns_in_circles_is_not_waited_for(rig: Rig) -> None:
     rig.link._boxes[0].words[2] = 0
     with pytest.raises(BootFailed, match="never served its mailbox, and nothing moves any more"):
         rig.link.hello(timeout_s=60)
+
+
+def test_answer_may_be_looked_at_again(rig: Rig) -> None:
+    ticket = rig.link.start(2, (1,))
+    assert rig.link.wait_for(ticket, Deadline.after(60)).values[0] == 2
+    newer = rig.link.start(2, (5,))
+    assert rig.link.poll(ticket)
+    assert rig.link.wait_for(ticket, Deadline.after(0)).values[0] == 2
+    assert rig.link.wait_for(newer, Deadline.after(60)).values[0] == 6
+    assert rig.link.calls == 2
+
+
+def test_hello_has_one_deadline(rig: Rig) -> None:
+    """The greeting of a monitor that serves has no time of its own."""
+    rig.monitor.mute = True
+    with pytest.raises(BootFailed, match=r"did not answer HELLO.* in 0\.3 s"):
+        rig.link.hello(0.3)

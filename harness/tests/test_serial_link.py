@@ -4,12 +4,14 @@
 import os
 import re
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.console import Console
+from harness.deadline import Deadline
 from harness.errors import AlarmRaised, BootFailed, ConsoleClosed, LinkError, LinkTimeout
 from harness.link import Program, SerialLink, Step, serial
 from harness.link.frame import Answer, Frame, Request, encode, encode_answer
@@ -229,3 +231,31 @@ def test_no_such_pe(rig: Rig) -> None:
 
 def test_default_handler_is_what_the_tests_think() -> None:
     assert default_handler(Request(0, 0, OP_SMC, (1,))).values[0] == 2
+
+
+def test_waiting_no_time_takes_what_is_there(tmp_path: Path) -> None:
+    console, far = console_pair(tmp_path)
+    link = SerialLink(console)
+    running = link.start_smc(1)
+    raw = (
+        b"noise "
+        + encode(Frame("W", (link._seq, 0)))
+        + encode_answer(Answer(link._seq, 0, reply(11)))
+    )
+    far.sendall(raw)
+    until = Deadline.after(60)
+    while console.received_bytes < len(raw):
+        assert not until.expired
+        time.sleep(0.01)
+    assert running.wait(0)[0] == 11
+    far.close()
+    console.close()
+
+
+def test_hello_has_one_deadline(rig: Rig) -> None:
+    """The greeting of a monitor that is ready has no time of its own."""
+    link, monitor, far, _ = rig
+    monitor.damage = lambda _: b""
+    far.sendall(b"MONITOR READY\n")
+    with pytest.raises(BootFailed, match=r"did not answer HELLO.* in 0\.3 s"):
+        link.hello(0.3)
