@@ -13,6 +13,7 @@ from harness.realm.payload import Guest, PayloadImage
 from harness.realm.payload_report import Report
 from harness.realm.realm import Realm
 from harness.realm.rec import Rec
+from harness.realm.unwind import on_failure
 from harness.rmi import PsciStatus
 
 
@@ -74,13 +75,10 @@ def build_realm(
     """
     config = config or RealmConfig()
     realm = Realm.create(world, config)
-    try:
+    with on_failure(realm.destroy):
         load_payload(realm, image)
         for index in range(config.recs):
             realm.add_rec(pc=image.entry, gprs=(config.ipa_width, index), runnable=index == 0)
-    except BaseException:
-        realm.destroy()
-        raise
     return GuestRealm(realm, image, [Guest(rec, elf=image.elf) for rec in realm.recs])
 
 
@@ -89,10 +87,6 @@ def start_realm(
 ) -> GuestRealm:
     """Build a realm, activate it and boot REC 0 to its first report."""
     built = build_realm(world, image, config)
-    try:
-        built.realm.activate()
-        built.guest.boot()
-    except BaseException:
-        built.realm.destroy()
-        raise
+    with on_failure(built.realm.destroy):
+        built.start()
     return built

@@ -15,6 +15,7 @@ from harness.errors import AbiError, RealmError
 from harness.link import BATCH_BYTES, Link, MailboxLink, Outcome
 from harness.realm.ledger import Ledger
 from harness.realm.pool import GranulePool, granules
+from harness.realm.unwind import afterwards, on_failure
 from harness.rmi import CommandFailed, Result, Rmi
 from harness.types import GRANULE_BYTES, Pa
 
@@ -56,9 +57,9 @@ class NormalWorld:
         """Delegate granules, wherever they lie: all or none, as ``delegate``."""
         rows = [(int(granule),) for granule in granules]
         done = self.rmi.each("RMI_GRANULE_DELEGATE", rows, stop_at_failure=True)
-        if done and not done[-1].ok:
-            self.undelegate_each(granules[: len(done) - 1])
-            done[-1].require()
+        with on_failure(lambda: self.undelegate_each(granules[: len(done) - 1])):
+            for last in done[-1:]:
+                last.require()
 
     @contextmanager
     def lending(self, *granules: Pa) -> Iterator[Pa]:
@@ -67,11 +68,8 @@ class NormalWorld:
         The first of them is the block's value.
         """
         self.delegate_each(granules)
-        try:
+        with on_failure(lambda: self.undelegate_each(granules), AbiError, CommandFailed):
             yield granules[0]
-        except (AbiError, CommandFailed):
-            self.undelegate_each(granules)
-            raise
 
     def undelegate(self, base: Pa | int, count: int = 1) -> None:
         """Give granules back; CommandFailed if the RMM refuses one."""
@@ -111,13 +109,11 @@ class NormalWorld:
         """Have an interrupt of the host, its EL2 timer, pending for a PE within the block."""
         deadline = Deadline.after(timeout_s)
         self.link.timer(1, pe=pe)
-        try:
+        with afterwards(lambda: self.link.timer(0, pe=pe)):
             while self.link.irq_pending(pe=pe) is None:
                 if deadline.expired:
                     raise RealmError(f"the EL2 timer of PE {pe} is not pending after {timeout_s} s")
             yield
-        finally:
-            self.link.timer(0, pe=pe)
 
     def new_vmid(self) -> int:
         """A VMID that no other living realm of this machine has; 1 upwards."""

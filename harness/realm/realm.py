@@ -13,6 +13,7 @@ from harness.realm.normal_world import NormalWorld
 from harness.realm.pool import granules
 from harness.realm.rec import Rec, mpidr_of_index, rec_params
 from harness.realm.tables import RealmTables
+from harness.realm.unwind import on_failure
 from harness.rmi import CommandFailed, Fails
 from harness.types import GRANULE_BYTES, Ipa, Pa
 
@@ -108,9 +109,9 @@ class Realm:
         offsets = range(0, count * GRANULE_BYTES, GRANULE_BYTES)
         rows = [(int(self.rd), base + offset, int(ipa) + offset) for offset in offsets]
         done = self.rmi.each("RMI_DATA_CREATE_UNKNOWN", rows, stop_at_failure=True)
-        if not done[-1].ok:
-            mapped = len(done) - 1
-            self.world.undelegate(base + mapped * GRANULE_BYTES, count - mapped)
+        mapped = len(done) - 1
+        rest = (base + mapped * GRANULE_BYTES, count - mapped)
+        with on_failure(lambda: self.world.undelegate(*rest)):
             done[-1].require()
 
     def unmap_data(self, ipa: Ipa | int) -> Pa:
@@ -166,12 +167,15 @@ class Realm:
         self.rmi.realm_activate(self.rd).require()
 
     def destroy(self) -> None:
-        """Destroy RECs, contents, tables and the realm, in the order of the ABI."""
+        """Destroy RECs, contents, tables and the realm, in the order of the ABI.
+
+        After a step that fails it may be called again, and goes on there.
+        """
         if self.destroyed:
             return
-        for rec in self.recs:
-            rec.destroy()
-        self.recs.clear()
+        while self.recs:
+            self.recs[0].destroy()
+            del self.recs[0]
         self.tables.tear_down()
         self.rmi.realm_destroy(self.rd).require()
         self.give_back()

@@ -12,6 +12,7 @@ from harness.realm import a64
 from harness.realm.exits import PsciExit
 from harness.realm.realm import Realm
 from harness.realm.rec import Rec
+from harness.realm.unwind import afterwards
 from harness.types import Ipa
 
 REALM_STATES = ("NEW", "ACTIVE", "SYSTEM_OFF")
@@ -57,11 +58,16 @@ def running(realm: Realm, *, pe: int) -> Iterator[Rec]:
 
     Its code spins; an interrupt from PE 0 ends it.
     """
+    link = realm.world.link
     rec = add_code(realm, [a64.branch(0)])
     realm.activate()
     entry = rec.start(pe=pe)
-    realm.wait_running(rec)
-    yield rec
-    realm.world.link.sgi(pe, _STOP_SGI)
-    entry.wait()
-    realm.world.link.irq_ack(pe=pe)
+
+    def stop() -> None:
+        link.sgi(pe, _STOP_SGI)
+        entry.wait()
+        link.irq_ack(pe=pe)
+
+    with afterwards(stop):
+        realm.wait_running(rec)
+        yield rec

@@ -15,6 +15,7 @@ from harness.abi import tables as abi_tables
 from harness.errors import RealmError
 from harness.realm.config import LAST_LEVEL, entry_bytes
 from harness.realm.normal_world import NormalWorld
+from harness.realm.unwind import afterwards, on_failure
 from harness.rmi import CommandFailed, Result, Ripas, RttState
 from harness.types import GRANULE_BYTES, Ipa, Pa, align_down
 
@@ -76,10 +77,10 @@ class RealmTables:
             for granule, level in zip(taken, levels, strict=True)
         ]
         done = self.world.rmi.each("RMI_RTT_CREATE", rows, stop_at_failure=True)
-        if done and not done[-1].ok:
-            made = len(done) - 1
-            self.world.undelegate_each(taken[made:])
-            raise CommandFailed(f"wanted a table at level {levels[made]}, seen {done[-1]}")
+        made = sum(result.ok for result in done)
+        with on_failure(lambda: self.world.undelegate_each(taken[made:])):
+            if made < len(done):
+                raise CommandFailed(f"wanted a table at level {levels[made]}, seen {done[-1]}")
         return taken
 
     def ensure(self, ipa: Ipa | int, level: int = LAST_LEVEL) -> None:
@@ -140,10 +141,8 @@ class RealmTables:
         Every granule that comes free is undelegated, those of tables at the end.
         """
         freed: list[Pa | int] = []
-        try:
+        with afterwards(lambda: self.world.undelegate_each(freed)):
             self._tear_down(0, 1 << self.ipa_width, self.start_level + 1, freed)
-        finally:
-            self.world.undelegate_each(freed)
 
     def _tear_down(self, base: int, end: int, level: int, freed: list[Pa | int]) -> None:
         """Empty [base, end): destroy the tables at ``level`` and what lies below."""
