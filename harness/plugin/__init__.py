@@ -22,6 +22,7 @@ pytest_plugins = [
     "harness.plugin.budget",
     "harness.plugin.cores",
     "harness.plugin.crashed",
+    "harness.plugin.finishing",
     "harness.plugin.full_disk",
     "harness.plugin.recordings",
 ]
