@@ -26,6 +26,14 @@ from harness.stack import BuiltStack, Progress, Stack, build_stack, load_stack
 from harness.stack.load import require_memory
 
 _WORKER_FOLDER = "cca_run_folder"
+_FLAGS = (
+    ("cca_nightly", True, "--nightly"),
+    ("cca_tap", True, "--tap"),
+    ("cca_tap", False, "--no-tap"),
+    ("cca_tap_check", True, "--tap-check"),
+    ("cca_rules", False, "--no-rules"),
+)
+"""Options without which a test may not run, or not fail, when it is run again."""
 
 
 class CcaSession:
@@ -100,6 +108,10 @@ class CcaSession:
             words += ["--set", f"'{override}'"]
         if self.link_kind != "mailbox":
             words += ["--link", self.link_kind]
+        words += [word for name, value, word in _FLAGS if self.config.getoption(name) is value]
+        minutes: float | None = self.config.getoption("cca_random_minutes")
+        if minutes is not None:
+            words += ["--random-minutes", f"{minutes:g}"]
         words += self.again
         return " ".join(words)
 
@@ -119,7 +131,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell an xdist worker where the run's folder is."""
+    """Tell an xdist worker where the run's folder is, if there is to be one."""
+    if not may_need_stack(node.config):
+        return
     node.workerinput[_WORKER_FOLDER] = str(cca_session(node.config).run.path)
 
 

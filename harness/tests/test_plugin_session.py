@@ -7,6 +7,7 @@ import json
 import re
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -435,6 +436,28 @@ def test_command_that_reproduces_names_all_that_was_chosen(inner: Inner) -> None
     again = next(line for line in section(result) if line.startswith("again:"))
     assert again.endswith(f"--stack {inner.stack} --set '{override}' --link serial")
     assert inner.machines.booted[0].kind == "serial"
+
+
+def test_command_that_reproduces_has_what_the_test_needs_to_run_and_fail(inner: Inner) -> None:
+    source = "import pytest\n@pytest.mark.nightly\ndef test_it(ns): assert False"
+    words = ("--nightly", "--tap-check", "--no-tap", "--no-rules", "--random-minutes", "1.5")
+    result = inner.run(source, *words)
+    again = next(line for line in section(result) if line.startswith("again:"))
+    for word in (*words[:4], "--random-minutes 1.5"):
+        assert f" {word}" in again
+
+
+def test_workers_of_the_harnesss_own_tests_make_no_run_folder(inner: Inner) -> None:
+    """It would take the place of the last run of test cases, and have nothing in it."""
+    node = SimpleNamespace(workerinput={})
+    own = Path(__file__).parent / "test_types.py"
+    made: list[bool] = []
+    for words in ([str(own)], [str(inner.pytester.path)]):
+        node.config = inner.pytester.parseconfig("--runs", str(inner.runs), *words)
+        session.pytest_configure(node.config)
+        session.pytest_configure_node(node)
+        made.append(inner.runs.exists())
+    assert made == [False, True]
 
 
 def test_second_pe(inner: Inner) -> None:
