@@ -28,7 +28,8 @@ _QUIET = (
     "--host-resolver-rules=MAP * ~NOTFOUND",
     "--remote-debugging-pipe",  # it closes with the driver, and so does the browser
 )
-_READY_S = 30.0
+_READY_S = 100.0
+"""Selenium gives each command 120 s."""
 
 
 def require_browser() -> None:
@@ -68,6 +69,7 @@ def browser(folder: Path, width: int, height: int) -> Iterator[WebDriver]:
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     service = webdriver.ChromeService(_tied(driver_program, folder / "driver"))
     driver = webdriver.Chrome(options=options, service=service)
+    driver.set_script_timeout(_READY_S)
     try:
         yield driver
     finally:

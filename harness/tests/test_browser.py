@@ -6,12 +6,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from harness.tests.browser import browser, complaints, open_page, require_browser
+from harness.tests.waiting import until
 
 HINT = "scripts/check installs the Debian packages: chromium chromium-driver"
 HOLD = """
@@ -68,10 +68,7 @@ def test_a_browser_does_not_outlive_a_killed_test(
         assert holder.stdout.readline() == b"open\n"
         assert processes_of(tmp_path)
         holder.kill()
-    end = time.monotonic() + 30
-    while left := processes_of(tmp_path):
-        assert time.monotonic() < end, left
-        time.sleep(0.1)
+    until(lambda: not processes_of(tmp_path), "the browser has ended")
 
 
 def processes_of(folder: Path) -> list[str]:

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from harness.console import Console
 from harness.errors import ConsoleTimeout, ProvisionError
 from harness.stack import build_stack, load_stack
 from harness.tests.fakes import console_pair
+from harness.tests.waiting import until_received
 
 READY = b"MONITOR READY\n"
 
@@ -45,8 +45,7 @@ def arrived(console: Console, far: socket.socket, data: bytes) -> None:
     """Let the far end say something and wait until the transcript has it."""
     until = console.received_bytes + len(data)
     far.sendall(data)
-    while console.received_bytes < until:
-        time.sleep(0.001)
+    until_received(console, until)
 
 
 def ended(script: Script) -> str:
@@ -171,6 +170,7 @@ def test_script_takes_no_more_input_than_it_can_send(ns: tuple[Console, socket.s
     assert not script.ended
 
 
+Settings = list[int | list[bytes | int]]
 BOOT = [sys.executable, "-m", "harness.cli.main", "boot"]
 
 
@@ -184,11 +184,18 @@ def _built() -> None:
 
 @pytest.fixture
 def terminal(_built: None, tmp_path: Path) -> Iterator[pexpect.spawn[str]]:
-    child = pexpect.spawn(
-        BOOT[0], [*BOOT[1:], "--runs", str(tmp_path)], timeout=60, encoding="utf-8"
-    )
+    """`cca boot` begins when it gets a line: see ``begun``."""
+    words = ["-c", 'read -r go; exec "$@"', "sh", *BOOT, "--runs", str(tmp_path)]
+    child = pexpect.spawn("/bin/sh", words, timeout=120, encoding="utf-8")
     yield child
     child.close(force=True)
+
+
+def begun(terminal: pexpect.spawn[str]) -> Settings:
+    """Let it begin; how the terminal was set before."""
+    before = termios.tcgetattr(terminal.child_fd)
+    terminal.send("\n")
+    return before
 
 
 def qemu_of(terminal: pexpect.spawn[str]) -> int:
@@ -204,7 +211,7 @@ def assert_gone(pid: int) -> None:
 
 @pytest.mark.qemu
 def test_a_session_in_a_terminal(terminal: pexpect.spawn[str]) -> None:
-    before = termios.tcgetattr(terminal.child_fd)
+    before = begun(terminal)
     terminal.expect_exact(f"cca: {WELCOME}\r\n")
     assert termios.tcgetattr(terminal.child_fd) != before
     terminal.send("\r")
@@ -224,7 +231,7 @@ def test_a_session_in_a_terminal(terminal: pexpect.spawn[str]) -> None:
 
 @pytest.mark.qemu
 def test_qemu_killed_under_a_person(terminal: pexpect.spawn[str]) -> None:
-    before = termios.tcgetattr(terminal.child_fd)
+    before = begun(terminal)
     terminal.expect_exact(WELCOME)
     os.kill(qemu_of(terminal), signal.SIGKILL)
     terminal.expect_exact("cca: error: QEMU is gone: killed by SIGKILL\r\n")
@@ -240,7 +247,7 @@ def test_qemu_killed_under_a_person(terminal: pexpect.spawn[str]) -> None:
 def test_a_signal_restores_the_terminal(
     terminal: pexpect.spawn[str], number: signal.Signals
 ) -> None:
-    before = termios.tcgetattr(terminal.child_fd)
+    before = begun(terminal)
     terminal.expect_exact(WELCOME)
     qemu = qemu_of(terminal)
     terminal.kill(number)
@@ -257,7 +264,7 @@ def piped(script: str, runs: Path) -> subprocess.CompletedProcess[str]:
         input=script,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -142,7 +142,7 @@ def test_memory_out_of_reach_is_an_error() -> None:
 
 def test_agent_that_is_none_is_told_with_what_it_said() -> None:
     with pytest.raises(BootFailed, match="No such device"):
-        DevRmiLink(FakeAgent(plain, b"rmi-agent: /dev/rmi: No such device\n")).hello(0.2)
+        DevRmiLink(FakeAgent(plain, b"rmi-agent: /dev/rmi: No such device\n")).hello(60)
 
 
 def test_silence_is_a_timeout() -> None:

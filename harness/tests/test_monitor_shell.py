@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -17,11 +18,13 @@ from harness.link import SerialLink
 from harness.link.protocol import READY_LINE
 from harness.machine import Machine
 from harness.stack import BuiltStack, build_stack, load_stack
+from harness.tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.qemu
 
 VERSION = tables().command("RMI_VERSION").fid
 PROMPT = b"monitor> "
+_MARKS = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +36,27 @@ def built() -> BuiltStack:
 
 
 @pytest.fixture(scope="module")
-def console(built: BuiltStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+def shared(built: BuiltStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
     with Machine.launch(built, tmp_path_factory.mktemp("shell")) as machine:
-        machine.consoles["ns"].expect(READY_LINE + b"\n", 60)
+        machine.consoles["ns"].expect(READY_LINE + b"\n", PATIENCE_S)
         yield machine.consoles["ns"]
         machine.check()
+
+
+@pytest.fixture
+def console(shared: Console) -> Console:
+    """Nothing that an earlier test made the monitor say is still to come."""
+    mark = f"mark{next(_MARKS)}"
+    shared.send(f"\r{mark}\r")
+    shared.expect(rf"{mark}\s+unknown command, try help\s+{PROMPT.decode()}", PATIENCE_S)
+    return shared
 
 
 def say(console: Console, line: str) -> list[str]:
     """The lines between a command's echo and the next prompt."""
     console.discard()
     console.send(f"{line}\r")
-    answer = console.expect(rb"\n((?s:.*?))" + PROMPT, 10).group(1)
+    answer = console.expect(rb"\n((?s:.*?))" + PROMPT, PATIENCE_S).group(1)
     return answer.decode().splitlines()
 
 
@@ -115,7 +127,7 @@ def test_an_end_of_line_may_be_two_bytes(console: Console) -> None:
     console.discard()
     console.send("version\r\nversion\r\n")
     for _ in range(2):
-        console.expect(rb"RMI 1\.0 to 1\.0\nmonitor> ", 10)
+        console.expect(rb"RMI 1\.0 to 1\.0\nmonitor> ", PATIENCE_S)
 
 
 def test_a_frame_forgets_what_was_typed(console: Console) -> None:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_history_that_another_process_opens_is_waited_for(
         waits.append(wait_s)
         held.close()
 
-    monkeypatch.setattr("harness.nightly.locks.time.sleep", other_has_done)
+    monkeypatch.setattr("harness.nightly.locks.time", SimpleNamespace(sleep=other_has_done))
     with ExitStack() as held:
         held.enter_context(opening(file, Deadline.after(0)))
         History(file).close()

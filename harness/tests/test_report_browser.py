@@ -128,7 +128,8 @@ def test_failure_leads_to_its_timeline(report: WebDriver, night: Path, tmp_path:
     card = find(report, "#new .card")
     card.find_element("css selector", "summary").click()
     card.find_element("css selector", "a.timeline").click()
-    wait_until(report, READY)
+    # The page that is left is ready, too.
+    wait_until(report, f"location.pathname.endsWith('/timeline.html') && {READY}")
     assert find(report, "h1").text == "t.py::test"
 
 
