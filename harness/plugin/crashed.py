@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from harness.plugin.results import FACTS
 from harness.plugin.session import CcaSession, cca_session
 
+_CONSOLES = ("host", "ns")
 _SHOWN_LINES = 15
 _SHOWN_BYTES = 4096
 
@@ -34,6 +35,7 @@ def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any
 def explain(cca: CcaSession, test: str, worker: str) -> dict[str, str]:
     """Write ``failure.json`` of a test whose worker died, and return what it says."""
     machine = last_machine(cca.run.path / "machines" / worker)
+    console = said_last(machine) if machine else None
     folder = cca.run.test_folder(test)
     facts = {
         "test": test,
@@ -44,7 +46,8 @@ def explain(cca: CcaSession, test: str, worker: str) -> dict[str, str]:
         "reproduce": cca.reproduce(test),
         "stack": cca.stack.name,
         "machine_folder": str(machine or ""),
-        "transcript": tail(machine / "ns.log") if machine else "",
+        "console": console.stem if console else "",
+        "transcript": tail(console) if console else "",
         "artefacts": str(folder),
     }
     write_failure(folder, facts)
@@ -54,15 +57,19 @@ def explain(cca: CcaSession, test: str, worker: str) -> dict[str, str]:
 
 
 def last_machine(folder: Path) -> Path | None:
-    """The machine that a worker booted last."""
-    machines = [path for path in folder.glob("boot-*") if path.is_dir()]
-    return max(machines, key=lambda path: int(path.name.partition("-")[2]), default=None)
+    """The machine that a worker booted last, be it bare metal or a Linux host."""
+    machines = [path for path in folder.glob("*") if said_last(path)]
+    return max(machines, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
+def said_last(machine: Path) -> Path | None:
+    """The transcript of the console that tells most."""
+    names = (machine / f"{name}.log" for name in _CONSOLES)
+    return next((path for path in names if path.exists()), None)
 
 
 def tail(transcript: Path) -> str:
     """The last lines of a transcript, as far as it was written."""
-    if not transcript.exists():
-        return ""
     text = transcript.read_bytes()[-_SHOWN_BYTES:].decode("utf-8", "replace")
     return "\n".join(text.replace("\r", "").splitlines()[-_SHOWN_LINES:])
 
@@ -70,7 +77,7 @@ def tail(transcript: Path) -> str:
 def _text(facts: dict[str, str]) -> str:
     lines = [f"verdict:   {facts['verdict']}, {facts['error']}"]
     if facts["transcript"]:
-        lines.append("last lines of console 'ns':")
+        lines.append(f"last lines of console '{facts['console']}':")
         lines += [f"  | {line}" for line in facts["transcript"].splitlines()]
     lines += [f"hint:      {facts['hint']}", f"again:     {facts['reproduce']}"]
     return "\n".join([*lines, f"artefacts: {facts['artefacts']}"])
