@@ -49,6 +49,16 @@ class Running:
     end: Callable[[], None] | None = None
     """Ends this use of the machine; by default the machine is stopped."""
 
+    def begin(self) -> None:
+        """A test begins: what was before is not its doing."""
+        self.world.pool.begin()
+        self.world.ledger.begin()
+        self.link.log.clear()
+        if self.watch is not None:
+            self.watch.begin()
+        if self.trial is not None:
+            self.trial.begin()
+
     def switch_on(self, pe: int) -> None:
         """Bring a PE up once; it serves calls until the machine ends."""
         if pe not in self.pes:
@@ -97,15 +107,12 @@ class MachineKeeper:
             self.boots += 1
             name = f"boot-{self.boots}"
             self._running = self._boot(self.built, self.folder, name, self.link_kind)
-        running = self._running
-        running.world.pool.begin()
-        running.world.ledger.begin()
-        running.link.log.clear()
-        if running.watch is not None:
-            running.watch.begin()
-        if running.trial is not None:
-            running.trial.begin()
-        return running
+        try:
+            self._running.begin()
+        except BaseException:
+            self.retire()
+            raise
+        return self._running
 
     def retire(self) -> None:
         """Stop the machine; the next test boots another."""

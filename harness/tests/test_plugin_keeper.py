@@ -14,7 +14,9 @@ from harness.errors import AlarmRaised, BootFailed, MachineError
 from harness.machine import Machine
 from harness.plugin import keeper
 from harness.plugin.keeper import LeakFound, MachineKeeper, Running, boot_machine
+from harness.plugin.tapping import Watch
 from harness.stack import BuiltStack
+from harness.tap import TapError
 from harness.tests.fake_host import FakeHost
 from harness.tests.plugin_fakes import FakeMachine, FakeMachines
 from harness.types import GRANULE_BYTES
@@ -54,6 +56,22 @@ def test_clean_machine_is_used_again(subject: MachineKeeper, machines: FakeMachi
     assert machines.booted[0].kind == "serial"
     subject.close()
     assert machines.stopped == [1]
+
+
+def test_machine_that_cannot_begin_is_replaced(
+    subject: MachineKeeper, machines: FakeMachines
+) -> None:
+    """Its recording is gone, or damaged: that is one test's error."""
+
+    def cut_short() -> None:
+        raise TapError("cut short")
+
+    running = subject.acquire()
+    running.watch = cast("Watch", SimpleNamespace(begin=cut_short))
+    with pytest.raises(TapError):
+        subject.acquire()
+    assert machines.stopped == [1]
+    assert subject.acquire() is not running
 
 
 def test_retired_machine_is_replaced(
