@@ -7,16 +7,19 @@ import errno
 import gzip
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from harness.artifacts import safe_name
 from harness.plugin.fixtures import RUNNING
 from harness.plugin.judging import breaks
 from harness.plugin.session import cca_session
 
 _LEAKS = "leaks"
+_NAME = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,6 +44,15 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--recordings {folder}: {problem.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise pytest.UsageError(f"--recordings {folder}: {os.strerror(errno.EACCES)}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of several modules may have one name: their files have the modules' names, too."""
+    known = Counter(item.name for item in items)
+    for item in items:
+        if known[item.name] > 1:
+            item.stash[_NAME] = safe_name(item.nodeid)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -70,6 +82,7 @@ def _keep(item: pytest.Item) -> None:
     tap = item.stash[RUNNING].machine.tap_file if RUNNING in item.stash else None
     if folder is None or tap is None:
         return
-    target = folder / f"{item.name.removeprefix('test_')}.tap.gz"
+    name = item.stash.get(_NAME, item.name.removeprefix("test_"))
+    target = folder / f"{name}.tap.gz"
     with tap.open("rb") as plain, gzip.GzipFile(target, "wb", mtime=0) as packed:
         shutil.copyfileobj(plain, packed)

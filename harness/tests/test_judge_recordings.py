@@ -120,3 +120,15 @@ def test_a_folder_that_cannot_be_made_is_refused_at_once(tmp_path: Path) -> None
 def test_a_folder_that_cannot_be_written_is_refused_at_once() -> None:
     with pytest.raises(pytest.UsageError, match=r"^--recordings /proc/1: Permission denied$"):
         configure(Path("/proc/1"))
+
+
+def test_tests_of_one_name_do_not_overwrite_each_other(keeper: Keeper, tmp_path: Path) -> None:
+    twins = [item(keeper, None), item(keeper, None)]
+    for number, twin in enumerate(twins):
+        twin.nodeid = f"testcases/test_{number}.py::test_one_thing[a]"  # type: ignore[misc]
+        twin.config.getoption = {"cca_recordings": tmp_path}.__getitem__  # type: ignore[assignment]
+    recordings.pytest_collection_modifyitems(twins)
+    for twin in twins:
+        run(twin)
+    names = sorted(path.name for path in tmp_path.glob("*.gz"))
+    assert [name[:22] for name in names] == ["testcases-test_0.py-te", "testcases-test_1.py-te"]
