@@ -32,9 +32,13 @@ def begin() -> None:
 
 
 def take() -> list[Cell]:
-    """End the collection and return what was covered, sorted; nothing without ``begin``."""
+    """End the collection and return what was covered, sorted; nothing without ``begin``.
+
+    What was named is void, too: the next test may be one for which nobody collects.
+    """
     global _seen
     found, _seen = _seen, None
+    _claims.clear()
     return sorted(found or ())
 
 

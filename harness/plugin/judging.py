@@ -65,7 +65,8 @@ class Trial:
         self._assembler = Assembler()
         self._file = TapFile(path)
         self._judge = Judge(self._file.header(), is_1_0=RMI_1_0 in built.capabilities)
-        self._reasons = self._judge.collect_reasons()
+        self.reasons = Reasons(set)
+        """Why calls failed, of a test that names reasons: there may be millions of others."""
         self.terms = Terms(choose(["rmm"]))
 
     @property
@@ -84,10 +85,13 @@ class Trial:
         self._judge.settle()
         self._judge.violations.clear()
         self._judge.tally.by_rule.clear()
-        self._reasons.clear()
+        self._judge.note_reasons(None)
+        self.reasons.clear()
 
     def check(self) -> None:
         """The test is over. Raises ``RuleBroken``."""
+        if claims():
+            self._judge.note_reasons(self.reasons)
         self._catch_up()
         self._judge.end()
         found = self.found()
@@ -105,7 +109,7 @@ class Trial:
         """Conditions that share status and index are told apart by the model alone."""
         named, held = claims(), Reasons(set)
         for count in {len(claim.call) for claim in named}:
-            for (call, answer), why in self._reasons.items():
+            for (call, answer), why in self.reasons.items():
                 held[call[:count], answer] |= why
         for claim in named:
             known = held.get((claim.call, claim.answer), {UNSURE})

@@ -186,6 +186,31 @@ def collecting() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("collecting")
+@pytest.mark.parametrize("named", [False, True])
+def test_reasons_are_kept_for_a_test_that_names_one(machine: Machine, named: bool) -> None:
+    """A test of an hour's random calls names none, and would fill the memory."""
+    x = (fid("RMI_GRANULE_DELEGATE"), GRANULE)
+    machine.delegate()
+    machine.trial.begin()
+    machine.host("RMI_GRANULE_DELEGATE", GRANULE, status=1)
+    if named:
+        coverage.claim(x, 1, "gran_state")
+    machine.trial.check()
+    assert bool(machine.trial.reasons) is named
+
+
+def test_what_a_test_named_is_not_said_of_the_next_one(machine: Machine) -> None:
+    """The next one may be on a Linux host, for which nobody collects."""
+    coverage.begin()
+    coverage.claim((fid("RMI_GRANULE_DELEGATE"), GRANULE), 1, "gran_align")
+    coverage.take()
+    machine.delegate()
+    machine.trial.begin()
+    machine.host("RMI_GRANULE_DELEGATE", GRANULE, status=1)
+    machine.trial.check()
+
+
+@pytest.mark.usefixtures("collecting")
 def test_a_condition_that_did_not_hold_may_not_be_named(machine: Machine) -> None:
     x = (fid("RMI_GRANULE_DELEGATE"), GRANULE)
     machine.delegate()

@@ -10,7 +10,7 @@ from harness.model import Call, State, step
 from harness.model.scenarios import Scene
 from harness.tap import assemble
 from harness.tap.layout import State as Where
-from harness.tap.replay import UNSURE
+from harness.tap.replay import UNSURE, Reasons
 from harness.tap.rules import Judge
 from harness.tests.model_kits import kit
 from harness.tests.tap_files import Writer, fid
@@ -68,7 +68,8 @@ def test_reasons_are_told_of_calls_that_nothing_overlapped(
     judge = Judge(
         writer.header(ram_base=Pa(DRAM_BASE), ram_size=DRAM_BYTES), {"model-verdict"}, is_1_0=True
     )
-    reasons = judge.collect_reasons()
+    reasons = Reasons(set)
+    judge.note_reasons(reasons)
     for event in assemble(writer.records):
         judge.feed(event)
     judge.end()

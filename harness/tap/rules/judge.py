@@ -118,12 +118,10 @@ class Judge:
         self._on_call, self._on_return = dict(on_call), dict(on_return)
         self._of_realm = [rule for rule in self._held if rule.realm]
 
-    def collect_reasons(self) -> Reasons:
-        """From now on note there why calls failed, as far as the model can tell."""
-        reasons = Reasons(set)
+    def note_reasons(self, reasons: Reasons | None) -> None:
+        """From now on note there why calls failed, as far as the model can tell; or nowhere."""
         if self._replay is not None:
             self._replay.reasons = reasons
-        return reasons
 
     def feed(self, event: Event) -> None:
         """Take the next event."""
