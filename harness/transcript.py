@@ -4,8 +4,8 @@
 Invariants:
 
 * the file is the concatenation of every ``write``, nothing added, nothing removed;
-* ``FILE.times`` has one line ``SECONDS OFFSET`` per write: what lies at OFFSET and
-  after arrived SECONDS after the transcript was opened;
+* ``FILE.times`` has one line ``SECONDS OFFSET`` per write: what lies at OFFSET of the
+  file and after arrived SECONDS after the transcript was opened;
 * once the disk refuses a byte, that error is kept and raised by ``check``; what had
   been written stays, and the tail in memory goes on.
 """
@@ -68,12 +68,14 @@ class Transcript:
         self._lock = threading.Lock()
         self._recent = bytearray()
         self._size = 0
+        self._continued_at = 0
         self._index_times: list[float] = []
         self._index_offsets: list[int] = []
         self._start_s = time.monotonic()
         self._fds: list[int] = []
         try:
             self._fds.append(os.open(path, _OPEN_FLAGS, 0o644))
+            self._continued_at = os.fstat(self._fds[0]).st_size
             if path.is_file() or not path.exists():
                 self._fds.append(os.open(self.times_path, _OPEN_FLAGS, 0o644))
         except OSError as problem:
@@ -99,7 +101,8 @@ class Transcript:
             if len(self._recent) > 2 * _TAIL_BYTES:
                 del self._recent[:-_TAIL_BYTES]
             if self.error is None and self._fds:
-                self._store(data, f"{now_s - self._start_s:.6f} {offset}\n".encode())
+                at = self._continued_at + offset
+                self._store(data, f"{now_s - self._start_s:.6f} {at}\n".encode())
 
     def _store(self, data: bytes, index_line: bytes) -> None:
         try:

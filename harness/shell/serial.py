@@ -13,7 +13,6 @@ Invariants:
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import itertools
 import re
@@ -24,7 +23,7 @@ from pathlib import Path
 
 from harness.console import Console
 from harness.deadline import Deadline
-from harness.errors import ConsoleTimeout
+from harness.errors import ConsoleClosed, ConsoleTimeout
 from harness.shell.base import (
     DEFAULT_TIMEOUT_S,
     CommandResult,
@@ -38,6 +37,9 @@ from harness.shell.records import DISGUISE, undisguised, without_records
 
 _PIECE = 700
 """A terminal takes lines of up to 4095 bytes; a character may have four, a quote becomes five."""
+
+_CONTROL = re.compile(r"([\x01-\x09\x0b-\x1f\x7f]+)")
+"""What a terminal, or a shell that edits lines, acts on instead of passing it on."""
 
 _FRAME = rb"\x01([^\x01\x04]*)\x04"
 """Any mark, whatever the kernel wrote into it; a command may show others."""
@@ -61,10 +63,10 @@ class SerialShell(Shell):
     def _run(self, command: str, timeout_s: float) -> CommandResult:
         until = Deadline.after(timeout_s)
         try:
-            pieces = [command[at : at + _PIECE] for at in range(0, len(command), _PIECE)] or [":"]
-            last = shlex.quote(pieces.pop())
+            pieces = _pieces(command)
+            last = _typed(pieces.pop())
             for number, piece in enumerate(pieces):
-                self._exchange(f"cca={'$cca' if number else ''}{shlex.quote(piece)}", until)
+                self._exchange(f"cca={'$cca' if number else ''}{_typed(piece)}", until)
             words = f'"exec 2>&1; $cca"{last}' if pieces else f'"exec 2>&1; "{last}'
             line = f"{{ sh -c {words} </dev/null; }} 2>/dev/null"
             return self._exchange(line, until, command=command)
@@ -75,6 +77,10 @@ class SerialShell(Shell):
                 f"{command!r} on {self.name} did not end within {timeout_s:g} s\n{shown(seen)}",
                 hint=f"{freed}; transcript: {self.console.transcript.path}",
             ) from None
+        except ConsoleClosed as problem:
+            raise ShellError(
+                f"{command!r} on {self.name}: {problem.message}", hint=problem.hint
+            ) from problem
 
     def _exchange(self, line: str, until: Deadline, *, command: str = "") -> CommandResult:
         """Have one line executed; its status is that of the line.
@@ -108,8 +114,8 @@ class SerialShell(Shell):
     def _interrupt(self) -> str:
         """Free the line of a command that does not end; say whether that worked."""
         for key in _INTERRUPTS:
-            self.console.send(key)
             try:
+                self.console.send(key)
                 self._exchange(":", Deadline.after(_INTERRUPT_WAIT_S))
             except ConsoleTimeout:
                 continue
@@ -144,11 +150,28 @@ class SerialShell(Shell):
         digest, _, text = answer.partition("\n")
         try:
             data = base64.b64decode(text)
-        except binascii.Error:
+        except ValueError:
             data = b""
-        if hashlib.sha256(data).hexdigest() != digest.split()[0]:
+        if [hashlib.sha256(data).hexdigest()] != digest.split()[:1]:
             raise ShellError(
                 f"{remote} came over {self.name} with other bytes than the host has",
                 hint="something else writes on that line; SSH has one of its own",
             )
         return data
+
+
+def _pieces(command: str) -> list[str]:
+    """Split a command into what fits on a line each; in octal a character is eighteen bytes."""
+    size = _PIECE // 4 if _CONTROL.search(command) else _PIECE
+    return [command[at : at + size] for at in range(0, len(command), size)] or [":"]
+
+
+def _typed(piece: str) -> str:
+    """Return the words that are typed for a piece of a command; control characters in octal."""
+    words = _CONTROL.split(piece)  # every other one is a match
+    return "".join(_octal(word) if n % 2 else shlex.quote(word) for n, word in enumerate(words))
+
+
+def _octal(text: str) -> str:
+    escapes = "".join(f"\\{ord(char):03o}" for char in text)
+    return f"\"$(printf '{escapes}')\""

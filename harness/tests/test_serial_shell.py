@@ -16,8 +16,9 @@ import pytest
 from harness.alarms import AlarmLog
 from harness.console import Console
 from harness.deadline import Clock, Deadline
-from harness.errors import AlarmRaised
+from harness.errors import AlarmRaised, ConsoleTimeout
 from harness.shell import SerialShell, ShellCommandFailed, ShellError, ShellTimeout, serial
+from harness.tests.fakes import console_pair
 from harness.tests.waiting import PATIENCE_S
 from harness.transcript import Transcript
 
@@ -217,3 +218,49 @@ def test_a_command_that_shows_the_log_keeps_it(crowded: SerialShell) -> None:
 def test_brackets_and_marks_of_a_command_arrive(shell: SerialShell) -> None:
     output = shell.run(r"printf '[x]\002[\001cca:1:e:0\004\001['").output
     assert output == "[x]\x02[\x01cca:1:e:0\x04\x01["
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x7fb", "a\x03b\x1cc", "\x04", "a\r\nb\rc", "a\x15b\x16c\x17d", "\x13a\x11b\t\x1b[m"]
+)
+def test_characters_that_a_terminal_acts_on_arrive(shell: SerialShell, text: str) -> None:
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert shell.run(f"printf %s '{text}' | sha256sum", timeout_s=PATIENCE_S).output.split()[0] == digest
+
+
+@pytest.mark.parametrize("said", ["echo", "printf ''", r"printf 'x\n\303\251\n'"])
+def test_file_that_came_as_something_else_is_noticed(
+    shell: SerialShell, tmp_path: Path, said: str
+) -> None:
+    """Also as nothing at all, and with bytes that no base64 has."""
+    (tmp_path / "f").write_bytes(b"data")
+    shell._run = lambda command, timeout_s: SerialShell._run(  # type: ignore[method-assign]
+        shell, said or command, timeout_s
+    )
+    with pytest.raises(ShellError, match=r"came over .* with other bytes than the host has"):
+        shell.get(f"{tmp_path}/f")
+
+
+def test_line_that_takes_no_interrupt_either_is_a_time_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody reads at the other end."""
+    console, far = console_pair(tmp_path, "host")
+
+    def full(_data: bytes | str) -> None:
+        raise ConsoleTimeout("it did not take 5 more bytes")
+
+    monkeypatch.setattr(console, "send", full)
+    with pytest.raises(ShellTimeout, match="did not end within") as caught:
+        SerialShell(console).run("true", timeout_s=0.2)
+    assert "the line is lost" in caught.value.hint
+    far.close()
+    console.close()
+
+
+def test_line_that_ends_is_a_shell_error(tmp_path: Path) -> None:
+    console, far = console_pair(tmp_path, "host")
+    far.close()
+    with pytest.raises(ShellError, match=r"'true' on console 'host': console 'host' closed"):
+        SerialShell(console).run("true")
+    console.close()

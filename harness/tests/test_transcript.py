@@ -83,3 +83,13 @@ def test_full_disk_is_one_clear_error_and_the_tail_goes_on() -> None:
 def test_missing_folder_is_an_error_at_once(tmp_path: Path) -> None:
     with pytest.raises(TranscriptError, match="No such file or directory"):
         Transcript(tmp_path / "none" / "ns.log")
+
+
+def test_file_that_is_continued_has_offsets_of_its_own(tmp_path: Path) -> None:
+    for data in (b"first\n", b"second\n"):
+        transcript = Transcript(tmp_path / "ns.log")
+        transcript.write(data)
+        assert transcript.time_at(0) > 0
+        transcript.close()
+    offsets = [line.split()[1] for line in (tmp_path / "ns.log.times").read_text().splitlines()]
+    assert offsets == ["0", "6"]
