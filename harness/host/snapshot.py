@@ -19,7 +19,7 @@ from harness.errors import HarnessError, MachineError
 from harness.host import boot as boot_module
 from harness.host.boot import CONSOLES, HostStack, kernel_symbols_key, prepare_boot
 from harness.host.host import BOOT_TIMEOUT_S, Host, HostKeys
-from harness.host.states import StateStore
+from harness.host.states import StateStore, StoreError
 from harness.machine import Machine, TapPlugin, argv
 from harness.machine.kernel_map import KernelMap
 
@@ -66,17 +66,22 @@ class SnapshotHosts:
         ``Host.boot`` does.
         """
         run_dir.mkdir(parents=True, exist_ok=True)
+        symbols = KernelMap(self._symbols)
+        host = self._from_state(run_dir, keys)
+        host.machine.kernel_map = symbols
+        return host
+
+    def _from_state(self, run_dir: Path, keys: HostKeys | None) -> Host:
         try:
             state = self._states.find(self.key) or self._make(run_dir)
-        except SnapshotError as problem:
+        except (SnapshotError, StoreError) as problem:
             return self._cold(run_dir, keys, problem)
         try:
-            host = restore(self.built, state, run_dir, tap=self.tap, keys=keys)
+            return restore(self.built, state, run_dir, tap=self.tap, keys=keys)
         except HarnessError as problem:
-            self._states.remove(self.key)
+            with contextlib.suppress(StoreError):
+                self._states.remove(self.key)
             return self._cold(run_dir, keys, problem)
-        host.machine.kernel_map = KernelMap(self._symbols)
-        return host
 
     @cached_property
     def _symbols(self) -> Path:
@@ -90,9 +95,7 @@ class SnapshotHosts:
 
     def _cold(self, run_dir: Path, keys: HostKeys | None, problem: HarnessError) -> Host:
         self._note(f"no snapshot of the host, a cold boot instead: {problem.message}")
-        host = Host.boot(self.built, run_dir, tap=self.tap, keys=keys)
-        host.machine.kernel_map = KernelMap(self._symbols)
-        return host
+        return Host.boot(self.built, run_dir, tap=self.tap, keys=keys)
 
 
 def state_key(built: HostStack) -> str:

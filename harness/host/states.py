@@ -26,6 +26,10 @@ _COMPLETE = "complete.json"
 _BLOCK_BYTES = 1 << 20
 
 
+class StoreError(MachineError):
+    """The folder of the states cannot be written."""
+
+
 class StateStore:
     """States by key; safe for any number of processes at once."""
 
@@ -51,7 +55,7 @@ class StateStore:
     def obtain(self, key: str, make: Callable[[Path], None]) -> Path:
         """Return the state of a key, made by ``make(file)`` if need be.
 
-        Others who want the same wait. Raises what ``make`` does, ``MachineError`` where the
+        Others who want the same wait. Raises what ``make`` does, ``StoreError`` where the
         folder cannot be written.
         """
         with self._locked(key):
@@ -60,48 +64,53 @@ class StateStore:
             work = self.folder / f"{key}.new"
             shutil.rmtree(work, ignore_errors=True)
             try:
-                work.mkdir()
-                state = work / STATE
-                make(state)
-                facts = {"size_bytes": state.stat().st_size, "sha256": _digest(state)}
-                (work / _COMPLETE).write_text(json.dumps(facts))
-                final = self.folder / key
-                shutil.rmtree(final, ignore_errors=True)
-                work.rename(final)
-            except OSError as problem:
-                raise self._not_written(problem) from problem
+                with self._writing():
+                    work.mkdir()
+                make(work / STATE)
+                with self._writing():
+                    self._publish(work, self.folder / key)
             finally:
                 shutil.rmtree(work, ignore_errors=True)
             self._forget_old()
-            return final / STATE
+            return self.folder / key / STATE
+
+    def _publish(self, work: Path, final: Path) -> None:
+        """Write what a state must be found to be, then let it appear."""
+        state = work / STATE
+        facts = {"size_bytes": state.stat().st_size, "sha256": _digest(state)}
+        (work / _COMPLETE).write_text(json.dumps(facts))
+        shutil.rmtree(final, ignore_errors=True)
+        work.rename(final)
 
     def beside(self, name: str) -> Path:
         """A file of the store that is no state."""
         return self.folder / name
 
     def remove(self, key: str) -> None:
-        """Remove a state that does not work."""
+        """Remove a state that does not work. Raises ``StoreError``."""
         with self._locked(key):
             shutil.rmtree(self.folder / key, ignore_errors=True)
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        try:
+        with self._writing():
             self.folder.mkdir(parents=True, exist_ok=True)
             fd = os.open(self.folder / f"{key}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as problem:
-            raise self._not_written(problem) from problem
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
             yield
         finally:
             os.close(fd)
 
-    def _not_written(self, problem: OSError) -> MachineError:
-        return MachineError(
-            f"no state of a host can be kept in {self.folder}: {problem.strerror}",
-            hint="free space there, or point CCA_CACHE to another folder",
-        )
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            raise StoreError(
+                f"no state of a host can be kept in {self.folder}: {problem.strerror}",
+                hint="free space there, or point CCA_CACHE to another folder",
+            ) from problem
 
     def _forget_old(self) -> None:
         """Remove all but the last states; one that is being read lives on until it is closed."""

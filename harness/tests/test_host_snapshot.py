@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,6 +86,47 @@ def test_a_state_that_cannot_be_written_is_no_reason_to_fail(
     [note] = hosts[1]
     assert note.startswith("no snapshot of the host, a cold boot instead: ")
     assert "no room" in note
+
+
+def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(
+    built: Any, stage: Stage, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    notes: list[str] = []
+    hosts = SnapshotHosts(built, tmp_path / "file", note=notes.append)
+    assert hosts.start(tmp_path / "run").origin == "cold boot"
+    assert stage.done == ["boot"]
+    assert "no state of a host can be kept in" in notes[0]
+
+
+def test_a_state_that_cannot_be_removed_is_no_reason_to_fail(
+    hosts: Hosts, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache may have become read-only since the state was written."""
+    stage.restore_fails = SnapshotError("refused")
+    opened = os.open
+
+    def locked(path: Any, flags: int, mode: int = 0o777) -> int:
+        if str(path).endswith(".lock") and "restore" in stage.done:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", locked)
+    assert hosts[0].start(tmp_path / "run").origin == "cold boot"
+    assert "refused" in hosts[1][0]
+
+
+def test_a_kernel_that_cannot_be_read_leaves_no_host(
+    hosts: Hosts, stage: Stage, built: Any, tmp_path: Path
+) -> None:
+    """Its hash is asked for before a host is there that nobody would end."""
+    hosts[0].start(tmp_path / "run")
+    later = SnapshotHosts(built, tmp_path / "hosts")
+    built.images["kernel"].unlink()
+    stage.done.clear()
+    with pytest.raises(FileNotFoundError):
+        later.start(tmp_path / "run")
+    assert stage.done == []
 
 
 @pytest.mark.parametrize("problem", [SnapshotError("refused"), MachineDied("gone")])

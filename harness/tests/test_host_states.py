@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -97,3 +98,12 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MachineError, match="no state of a host can be kept in "):
         StateStore(tmp_path / "file").obtain("k", writing(b"x"))
+
+
+def test_what_the_maker_cannot_write_is_not_the_stores_fault(tmp_path: Path) -> None:
+    def fail(_file: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/runs/host.dtb")
+
+    with pytest.raises(OSError, match=r"No space left on device: '/runs/host.dtb'"):
+        StateStore(tmp_path).obtain("k", fail)
+    assert [path.name for path in tmp_path.iterdir()] == ["k.lock"]
