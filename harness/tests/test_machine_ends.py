@@ -8,9 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +19,9 @@ from harness.machine import GuestRam, Machine
 from harness.machine.process import ChildProcess
 from harness.machine.ram import RAM_BASE, RamError
 from harness.tests.fakes import FakeShape, FakeStack
+from harness.tests.waiting import PATIENCE_S, gone, until
 from harness.transcript import TranscriptError
 
-_MAX_WAIT_S = 60
 _SPEAKS_QMP = f"""#!{sys.executable} -S
 import os, sys, time
 [fd] = [int(word.rpartition("=")[2]) for word in sys.argv if word.startswith("socket,id=qmp,")]
@@ -34,23 +32,8 @@ time.sleep(3600)
 """
 
 
-def await_that(condition: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + _MAX_WAIT_S
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.01)
-
-
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 @pytest.fixture
@@ -66,7 +49,7 @@ def test_console_that_cannot_be_made_leaves_nothing(stack: FakeStack, tmp_path: 
     before, threads = descriptors(), threading.active_count()
     with pytest.raises(TranscriptError, match="No such file"):
         Machine.launch(stack, tmp_path / "runs", consoles=("ns", "no/such"))
-    await_that(lambda: threading.active_count() == threads)
+    until(lambda: threading.active_count() == threads, "no thread is left")
     assert descriptors() == before
 
 
@@ -88,7 +71,7 @@ def test_interrupted_stop_ends_everything(
     monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         machine.stop()
-    await_that(lambda: gone(machine.pid))
+    until(lambda: gone(machine.pid), "QEMU is gone")
     assert all(console.closed for console in machine.consoles.values())
     assert descriptors() == before
     assert machine.stop() == -signal.SIGTERM
@@ -120,12 +103,12 @@ def test_process_that_nobody_waits_for_any_more_is_killed(
 
     def slow(*args: Any, **named: Any) -> Any:
         begun.set()
-        go_on.wait(_MAX_WAIT_S)
+        go_on.wait(PATIENCE_S)
         made.append(real(*args, **named))
         return made[0]
 
     def interrupt() -> None:
-        begun.wait(_MAX_WAIT_S)
+        begun.wait(PATIENCE_S)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     monkeypatch.setattr(subprocess, "Popen", slow)
@@ -133,7 +116,7 @@ def test_process_that_nobody_waits_for_any_more_is_killed(
     with pytest.raises(KeyboardInterrupt):
         ChildProcess.start(["sleep", "3600"], [], tmp_path / "out")
     go_on.set()
-    await_that(lambda: bool(made) and made[0].poll() is not None)
+    until(lambda: made and made[0].poll() is not None, "what was started is gone")
 
 
 def test_memory_of_a_stopped_machine_is_not_called_zero() -> None:
@@ -150,7 +133,7 @@ def test_memory_of_a_stopped_machine_is_not_called_zero() -> None:
 def test_last_lines_of_an_endless_output_are_cheap(tmp_path: Path) -> None:
     """A QEMU that logs what it executes writes gigabytes."""
     child = ChildProcess.start(["true"], [], tmp_path / "out")
-    child.stop(soft_s=_MAX_WAIT_S)
+    child.stop(soft_s=PATIENCE_S)
     with child.output.open("wb") as out:
         out.truncate(64 << 20)
         out.seek(0, os.SEEK_END)

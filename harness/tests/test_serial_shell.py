@@ -225,7 +225,8 @@ def test_brackets_and_marks_of_a_command_arrive(shell: SerialShell) -> None:
 )
 def test_characters_that_a_terminal_acts_on_arrive(shell: SerialShell, text: str) -> None:
     digest = hashlib.sha256(text.encode()).hexdigest()
-    assert shell.run(f"printf %s '{text}' | sha256sum", timeout_s=PATIENCE_S).output.split()[0] == digest
+    summed = shell.run(f"printf %s '{text}' | sha256sum", timeout_s=PATIENCE_S)
+    assert summed.output.split()[0] == digest
 
 
 @pytest.mark.parametrize("said", ["echo", "printf ''", r"printf 'x\n\303\251\n'"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -17,9 +16,8 @@ from harness.shell import ShellError, ShellTimeout
 from harness.shell.keys import KeyPair
 from harness.shell.ssh import SshAddress, SshShell
 from harness.tests.ssh_server import SshServer
+from harness.tests.waiting import PATIENCE_S, until
 from harness.transcript import TranscriptError
-
-_MAX_WAIT_S = 60
 
 
 @pytest.fixture
@@ -36,13 +34,6 @@ def shell(server: SshServer, tmp_path: Path) -> Iterator[SshShell]:
     yield shell
     server.let_go.set()
     shell.drop()
-
-
-def await_that(condition: Callable[[], bool]) -> None:
-    end_s = time.monotonic() + _MAX_WAIT_S
-    while not condition():
-        assert time.monotonic() < end_s
-        time.sleep(0.01)
 
 
 def test_output_status_quotes_and_lines(shell: SshShell) -> None:
@@ -66,7 +57,7 @@ def test_command_that_writes_without_end_ends_at_its_deadline(
 ) -> None:
     with pytest.raises(ShellTimeout, match=r"'yes' on ssh did not end within 0.5 s\n(  \| y\n)+"):
         shell.run("yes", timeout_s=0.5)
-    await_that(lambda: not server.running())
+    until(lambda: not server.running(), "nothing runs on the host")
 
 
 def test_host_that_answers_no_request_ends_the_wait(
@@ -135,7 +126,7 @@ def test_timed_out_command_that_cannot_be_killed_is_still_a_time_out(
 
 def test_process_that_does_not_read_is_a_time_out(shell: SshShell) -> None:
     process = shell.start("echo here; sleep 60")
-    process.expect("here", _MAX_WAIT_S)
+    process.expect("here", PATIENCE_S)
     process.console.send_timeout_s = 0.3
     with pytest.raises(ConsoleTimeout, match="did not take"):
         process.send(b"x" * 20_000_000)
@@ -147,13 +138,13 @@ def test_process_is_not_left_behind_without_a_transcript(
 ) -> None:
     with pytest.raises(TranscriptError, match="No such file"):
         shell.start("sleep 60", transcript=tmp_path / "none" / "x.log")
-    await_that(lambda: not server.running())
+    until(lambda: not server.running(), "nothing runs on the host")
 
 
 def test_full_disk_ends_the_wait_for_a_process(shell: SshShell) -> None:
     process = shell.start("echo here", transcript=Path("/dev/full"))
     with pytest.raises(TranscriptError, match="No space left"):
-        process.wait(_MAX_WAIT_S)
+        process.wait(PATIENCE_S)
     process.close()
 
 
@@ -197,13 +188,13 @@ def test_pipe_carries_bytes_both_ways_and_ends_its_command(
 ) -> None:
     pipe = shell.pipe("cat")
     data = os.urandom(100_000)
-    pipe.send(data, _MAX_WAIT_S)
+    pipe.send(data, PATIENCE_S)
     received = b""
     while len(received) < len(data):
-        received += pipe.receive(_MAX_WAIT_S)
+        received += pipe.receive(PATIENCE_S)
     assert received == data
     pipe.close()
-    await_that(lambda: not server.running())
+    until(lambda: not server.running(), "nothing runs on the host")
 
 
 def test_pipe_that_took_half_a_message_takes_no_other(shell: SshShell) -> None:
@@ -230,7 +221,7 @@ def test_lost_connection_is_made_again(shell: SshShell, server: SshServer) -> No
     server.break_lines()
     transport = shell._connection._transport
     assert transport is not None
-    await_that(lambda: not transport.is_active())
+    until(lambda: not transport.is_active(), "the loss is known")
     assert shell.run("echo two").output == "two\n"
 
 
@@ -239,5 +230,5 @@ def test_end_of_a_line_wakes_its_reader(shell: SshShell) -> None:
     reader = threading.Thread(target=job.recv, args=(10,), daemon=True)
     reader.start()
     job.shutdown(2)
-    reader.join(_MAX_WAIT_S)
+    reader.join(PATIENCE_S)
     assert not reader.is_alive()
