@@ -73,19 +73,15 @@ static bool find_memory(uint64_t fid, uint64_t x2, uint64_t x3, bool returns, ui
 	}
 }
 
-static void note_rec(const struct moment *moment)
+/* A REC that was made or destroyed waits for nothing; one that could not be goes on as it was. */
+static void forget_waiting(const struct pending *call)
 {
-	uint64_t *rec = &rec_on_cpu[moment->cpu % PENDING_CPUS];
-
-	switch (moment->x[0]) {
-	case FID_RMI_REC_ENTER:
-		*rec = moment->x[1];
-		break;
+	switch (call->fid) {
 	case FID_RMI_REC_CREATE:
-		pending_forget(moment->x[2]);
+		pending_forget(call->x2);
 		break;
 	case FID_RMI_REC_DESTROY:
-		pending_forget(moment->x[1]);
+		pending_forget(call->x1);
 		break;
 	}
 }
@@ -144,8 +140,8 @@ static void record_call(const struct moment *moment)
 		spool.header->others++;
 		return;
 	}
-	if (moment->state == TAP_STATE_NON_SECURE)
-		note_rec(moment);
+	if (moment->state == TAP_STATE_NON_SECURE && call.fid == FID_RMI_REC_ENTER)
+		rec_on_cpu[moment->cpu % PENDING_CPUS] = call.x1;
 	caller = caller_of(moment);
 	group[0] = record_of(moment, TAP_KIND_CALL, caller.rec);
 	call.call = store(group, call.fid, call.x2, call.x3, false);
@@ -163,6 +159,8 @@ static void record_return(const struct moment *moment)
 		return;
 	if (call.fid == FID_RMI_REC_ENTER && moment->state == TAP_STATE_NON_SECURE)
 		rec_on_cpu[moment->cpu % PENDING_CPUS] = 0;
+	if (moment->state == TAP_STATE_NON_SECURE && moment->x[0] == RMI_SUCCESS)
+		forget_waiting(&call);
 	group[0] = record_of(moment, TAP_KIND_RETURN, caller.rec);
 	group[0].pc = call.pc;
 	group[0].call = call.call;
