@@ -69,7 +69,10 @@ class Race:
 
     def interrupted(self, entry: int, cpu: int) -> None:
         """It ends in the exit of a realm that did nothing."""
-        memory = (PAGES, codec("RmiRecExit").encode(exit_reason=IRQ))
+        self.exits(entry, cpu, exit_reason=IRQ)
+
+    def exits(self, entry: int, cpu: int, **fields: int) -> None:
+        memory = (PAGES, codec("RmiRecExit").encode(**fields))
         self.writer.back(entry, 0, cpu=cpu, memory=memory)
 
     def effect(self, made: Made) -> None:
@@ -113,9 +116,9 @@ class Race:
                 self.end(busy.pop(cpu))
 
 
-def judged(writer: Writer) -> Judge:
+def judged(writer: Writer, *rules: str) -> Judge:
     header = writer.header(ram_base=Pa(DRAM_BASE), ram_size=DRAM_BYTES)
-    judge = Judge(header, {"model-verdict", "live-table"}, is_1_0=True)
+    judge = Judge(header, rules or {"model-verdict", "live-table"}, is_1_0=True)
     for event in assemble(writer.records):
         judge.feed(event)
     judge.end()
@@ -196,3 +199,24 @@ def test_rec_may_be_gone_before_its_exit_is_told() -> None:
     judge = judged(race.writer)
     assert [str(one) for one in judge.violations] == []
     assert not judge.tally.replay.unjudged
+
+
+@pytest.mark.parametrize("mapped", ["before", "meanwhile", "after", "never"])
+def test_another_vcpu_had_the_page_mapped_before_the_abort_was_told(mapped: str) -> None:
+    """Then there is nothing to do but to try again."""
+    race = Race(0)
+    abort = 0x24 << 26 | 1 << 24 | 3 << 22  # a read, with a syndrome
+
+    def map_if(when: str) -> None:
+        if mapped == when:
+            call = race.writer.call("RMI_RTT_MAP_UNPROTECTED", race.rd, BORDER, 3, race.page)
+            race.writer.back(call, 0)
+
+    map_if("before")
+    entry = race.enter(1)
+    map_if("meanwhile")
+    race.exits(entry, 1, esr=abort, hpfar=BORDER >> 8)
+    map_if("after")
+    race.enter(1)
+    broken = judged(race.writer, "mmio-answered").violations
+    assert len(broken) == (mapped in ("before", "never"))

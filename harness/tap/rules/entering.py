@@ -74,7 +74,10 @@ class RipasAnswered(Rule):
 
 
 class MmioAnswered(Rule):
-    """An instruction is retried with good reason if memory was mapped there meanwhile."""
+    """An instruction is retried with good reason if memory was mapped there meanwhile.
+
+    By whomever, since the entry that ended in the abort: another vCPU may have had the same.
+    """
 
     name = "mmio-answered"
     side = Side.HOST
@@ -99,7 +102,8 @@ class MmioAnswered(Rule):
             return
         rec, area = found
         answered = area.has("EMUL_MMIO") or area.has("INJECT_SEA")
-        if not answered and self._mapped.get(rec.rd, 0) < found[0].last.seq:
+        entry = found[0].last.call or found[0].last
+        if not answered and self._mapped.get(rec.rd, 0) < entry.seq:
             ipa = (rec.number("hpfar") & _HPFAR) << 8 | rec.number("far") & 0xFFF
             yield self.broken(f"the access to {ipa:#x} is just tried again", found[0].last, call)
 
