@@ -79,6 +79,11 @@ def branch(offset_bytes: int) -> int:
     return 0b000101 << 26 | offset_bytes >> 2 & 0x3FFFFFF
 
 
+def branch_if_zero(rt: int, offset_bytes: int) -> int:
+    """``CBZ Xt, .+offset``."""
+    return 0xB4000000 | (offset_bytes >> 2 & 0x7FFFF) << 5 | rt
+
+
 def add(rd: int, rn: int, imm: int) -> int:
     """``ADD Xd, Xn, #imm`` with 0 <= imm < 4096."""
     return 0x91000000 | imm << 10 | rn << 5 | rd

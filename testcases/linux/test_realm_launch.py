@@ -43,6 +43,7 @@ def test_recs_are_created_in_ascending_mpidr_order(
     assert [p["mpidr"] for p in params] in ([], [rec.mpidr for rec in told])
 
 
+@pytest.mark.usefixtures("host_tap")
 def test_realm_boots_to_its_console(launch: Launch) -> None:
     """The guest writes on its console, and proves that it is a realm: RSI 1.0, RAM by RIPAS."""
     script = f"puts hello from inside; call {RSI_VERSION:#x} {RSI_1_0:#x}; ripas-of ram+0x10000"

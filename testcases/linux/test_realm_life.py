@@ -144,6 +144,7 @@ def test_several_realms_run_at_once(host_tap: Tap, launch: Launch) -> None:
     assert max(back.seq for back in created) < first_end
 
 
+@pytest.mark.usefixtures("host_tap")
 def test_host_without_memory_refuses_and_recovers(host: Host, launch: Launch) -> None:
     """Too little memory on the host is an error of the launch, and of nothing else (KVM 27)."""
     host.shell.run(SMALL_GROUP, check=True)

@@ -60,6 +60,7 @@ def test_realm_switches_itself_off(launch: Launch, host_tap: Tap) -> None:
     assert destroyed.ok
 
 
+@pytest.mark.usefixtures("host_tap")
 def test_realm_that_resets_itself_is_launched_anew(launch: Launch) -> None:
     """SYSTEM_RESET ends the realm with a status of its own; the next launch works (KVM 30)."""
     realm = launch(script="reset", trace=True)
