@@ -104,6 +104,11 @@ class _Spawn(_SpawnBytes):
         """Drop what was read and not matched."""
         self._buffer, self._before = io.BytesIO(), io.BytesIO()
 
+    def keep(self) -> None:
+        """Take back what pexpect drops at the end of a line."""
+        if isinstance(self.before, bytes):
+            self._before.write(self.before)
+
     def read_nonblocking(self, size: int = 1, timeout: float | None = None) -> bytes:
         """Return what came in; past the deadline only what had come in by then."""
         del timeout  # pexpect's own clock is not monotonic
@@ -184,6 +189,7 @@ class Console:
         try:
             self._spawn.expect_list([re.compile(raw)], timeout=None)
         except EOF:
+            self._spawn.keep()
             self.alarms.check()
             raise self._closed(raw, until) from None
         except TIMEOUT:

@@ -147,3 +147,17 @@ def test_discard_forgets_what_nobody_expected(pair: Pair) -> None:
 def test_close_twice_is_harmless(pair: Pair) -> None:
     pair[0].close()
     pair[0].close()
+
+
+def test_what_was_not_expected_is_kept_when_the_line_ends(pair: Pair) -> None:
+    console, far = pair
+    far.sendall(b"one two " + b"." * 20_000 + b" three four")
+    far.close()
+    console.expect("one", PATIENCE_S)
+    with pytest.raises(ConsoleClosed):
+        console.expect("nothing", PATIENCE_S)
+    console.expect("three", 0)
+    before, _ = console.read_until("four", 0)
+    assert before == b" "
+    with pytest.raises(ConsoleClosed):
+        console.expect("four", PATIENCE_S)
