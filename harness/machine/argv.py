@@ -160,11 +160,12 @@ def interactive_argv(what: Bootable) -> list[str]:
 def reproduction_script(what: Bootable, argv: Sequence[str]) -> str:
     """Return a shell script that boots the same thing by hand, for the artefact folder."""
     command = " \\\n  ".join(_pair_up(interactive_argv(what)))
+    ran = shlex.join(argv).replace("\n", "\n#   ")
     return (
         "#!/bin/sh\n"
         f"# Boots the stack {what.name!r} as the harness did, with UART0 in this terminal\n"
         "# (end with Ctrl-C). The harness itself ran:\n"
-        f"#   {shlex.join(argv)}\n"
+        f"#   {ran}\n"
         f'exec {command} \\\n  "$@"\n'
     )
 

@@ -127,18 +127,21 @@ class Machine:
         inherited = [*lines.inherited.values(), lines.qmp_fd, *memory]
         self._process = ChildProcess.start(self.command, inherited, self.folder / "qemu.log")
         lines.hand_over()
-        version = lines.qmp.handshake(lambda: not self.alive, Deadline.after(_LAUNCH_TIMEOUT_S))
+        until = Deadline.after(_LAUNCH_TIMEOUT_S)
+        try:
+            version = lines.qmp.handshake(lambda: not self.alive, until)
+        except QmpError as problem:
+            raise self._launch_error(problem.message) from problem
         if version is None:
-            raise self._launch_error()
+            status = describe_status(self.exit_status)
+            raise self._launch_error(f"QEMU ended before it ran: {status}")
         self.version = version
         if self._ram_address is not None:
             self._ram_address.tell(lambda line: self.qmp(_MONITOR, command_line=line))
 
-    def _launch_error(self) -> LaunchError:
+    def _launch_error(self, why: str) -> LaunchError:
         return LaunchError(
-            f"QEMU ended before it ran: {describe_status(self.exit_status)}\n"
-            f"its output:\n{_indent(self.output_tail())}\n"
-            f"by hand: {script_of(self.folder)}",
+            f"{why}\nits output:\n{_indent(self.output_tail())}\nby hand: {script_of(self.folder)}",
             hint="the output above is QEMU's own; `cca doctor` checks version and RME support",
         )
 

@@ -74,6 +74,17 @@ def test_script_is_valid_shell_and_quotes(tmp_path: Path) -> None:
     assert subprocess.run([shell, "-n", str(path)], check=False).returncode == 0
 
 
+def test_words_of_several_lines_are_no_commands_of_the_script(tmp_path: Path) -> None:
+    """What the harness ran is told in a comment."""
+    (tmp_path / "qemu").write_text("#!/bin/sh\n")
+    (tmp_path / "qemu").chmod(0o755)
+    shape = replace(_SHAPE, extra_args=("-append", f"a\ntouch {tmp_path}/made\n"))
+    stack = replace(_STACK, qemu=tmp_path / "qemu", machine=shape)
+    script = reproduction_script(stack, qemu_argv(stack, _WIRING))
+    assert subprocess.run(["sh", "-c", script], check=False).returncode == 0
+    assert not (tmp_path / "made").exists()
+
+
 def test_tap_gets_its_file_and_the_ram() -> None:
     tap = TapPlugin(Path("/c/a,b.so"), "abc", limit_bytes=4096, others=False, instructions=True)
     argv = qemu_argv(_STACK, replace(_WIRING, tap=(tap, Path("/r/calls.tap"))))

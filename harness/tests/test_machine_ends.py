@@ -18,6 +18,7 @@ from harness.errors import LaunchError
 from harness.machine import GuestRam, Machine
 from harness.machine.process import ChildProcess
 from harness.machine.ram import RAM_BASE, RamError
+from harness.plugin.results import missed_deadline
 from harness.tests.fakes import FakeShape, FakeStack
 from harness.tests.waiting import PATIENCE_S, gone, until
 from harness.transcript import TranscriptError
@@ -152,3 +153,16 @@ def test_qemu_that_ends_at_once_is_told_without_waiting(tmp_path: Path) -> None:
     qemu.chmod(0o755)
     with pytest.raises(LaunchError, match=r"exit status 3\n(?s:.*)no such machine"):
         Machine.launch(FakeStack(qemu, tmp_path / "flash"), tmp_path / "runs")
+
+
+def test_qemu_that_does_not_speak_is_a_launch_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it wrote, and as something that took too long."""
+    monkeypatch.setattr("harness.machine.qemu._LAUNCH_TIMEOUT_S", 1.0)
+    qemu = tmp_path / "qemu"
+    qemu.write_text("#!/bin/sh\necho about to think; exec sleep 3600\n")
+    qemu.chmod(0o755)
+    with pytest.raises(LaunchError, match=r"was silent for 1 s\n(?s:.*)by hand: ") as caught:
+        Machine.launch(FakeStack(qemu, tmp_path / "flash"), tmp_path / "runs")
+    assert missed_deadline(caught.value) == "yes"
