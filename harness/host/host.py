@@ -60,7 +60,7 @@ class Host:
         self.serial = SerialShell(machine.consoles["host"], "the host's console")
         self._ssh: SshShell | None = None
         self.dismissed = False
-        """Whether it was ended on purpose."""
+        """Whether ``stop`` ended it: what its consoles show of that says nothing."""
 
     @classmethod
     def boot(
@@ -178,13 +178,20 @@ class Host:
             return self.machine.stop(soft_s=2.0)
 
     def _power_off(self, until: Deadline) -> None:
-        self.serial.console.send("kill -TERM -1; sync; poweroff -f\n")
+        try:
+            self.serial.console.send("kill -TERM -1; sync; poweroff -f\n")
+        except ConsoleError as problem:
+            raise self._ended_hard(f"cannot be told to end: {problem.message}") from problem
         while self.machine.alive:
             if until.expired:
-                seen = self.machine.describe()
-                self.machine.stop(soft_s=0)
-                raise MachineError(f"the host did not switch off in {until.timeout_s:g} s\n{seen}")
+                late = f"did not switch off in {until.timeout_s:g} s"
+                raise self._ended_hard(late) from TimeoutError()
             time.sleep(_POLL_S)
+
+    def _ended_hard(self, why: str) -> MachineError:
+        seen = self.machine.describe()
+        self.machine.stop(soft_s=0)
+        return MachineError(f"the host {why}\n{seen}")
 
     def _forget_ssh(self) -> None:
         ssh, self._ssh = self._ssh, None

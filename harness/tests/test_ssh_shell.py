@@ -65,8 +65,22 @@ def test_host_that_answers_no_request_ends_the_wait(
 ) -> None:
     monkeypatch.setattr("harness.shell.ssh.shell.BEGIN_TIMEOUT_S", 0.5)
     server.hangs = True
-    with pytest.raises(ShellError, match=r"'true' .* within 0.5 s"):
+    with pytest.raises(ShellError, match=r"'true' .* within 0.5 s") as caught:
         shell.run("true")
+    assert isinstance(caught.value.__cause__, TimeoutError)
+
+
+def test_command_that_does_not_begin_is_told(
+    shell: SshShell, server: SshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.replace = lambda _: "echo no such program >&2; exit 127"
+    with pytest.raises(ShellError, match=r"'true' did not start on ssh\n  \| no such program"):
+        shell.run("true")
+    monkeypatch.setattr("harness.shell.ssh.shell.BEGIN_TIMEOUT_S", 0.5)
+    server.replace = lambda _: "sleep 60"
+    with pytest.raises(ShellError, match=r"'true' did not start on ssh") as late:
+        shell.run("true")
+    assert isinstance(late.value.__cause__, TimeoutError)
 
 
 @pytest.mark.parametrize("act", ["run", "start", "put", "get"])

@@ -128,7 +128,7 @@ class SshConnection:
                 raise ShellError(
                     f"cannot start {title}: no answer within {until.timeout_s:g} s",
                     hint="the host hangs, or has no time for its SSH server",
-                )
+                ) from TimeoutError()
         if request.problem is not None:
             self.check()
             raise ShellError(f"cannot start {title}: {request.problem}") from request.problem

@@ -52,23 +52,22 @@ class Job:
 
     def _await_number(self, command: str, until: Deadline) -> None:
         """Read up to the number of the command's process."""
-        received = b""
-        while (found := _PID.match(received)) is None:
-            try:
+        try:
+            while (found := _PID.match(self._early)) is None:
                 piece = self.stream.receive(until)
-            except TimeoutError:
-                piece = b""
-            if not piece:
-                self._connection.check()
-                seen = received + self._channel.recv_stderr(_BLOCK_BYTES)
-                raise ShellError(
-                    f"{command!r} did not start on {self._connection.name}\n"
-                    f"{shown(seen.decode('utf-8', 'backslashreplace'))}"
-                )
-            received += piece
+                if not piece:
+                    self._connection.check()
+                    raise self._not_started(command, self.stream.receive_errors(until))
+                self._early += piece
+        except TimeoutError as late:
+            raise self._not_started(command, b"") from late
         self._pid = int(found[1])
-        self._early = received[found.end() :]
+        self._early = self._early[found.end() :]
         self._channel.settimeout(None)
+
+    def _not_started(self, command: str, errors: bytes) -> ShellError:
+        seen = (self._early + errors).decode("utf-8", "backslashreplace")
+        return ShellError(f"{command!r} did not start on {self._connection.name}\n{shown(seen)}")
 
     def receive(self, until: Deadline) -> bytes:
         """Return the next bytes of the output, none at its end. Raises ``TimeoutError``."""
