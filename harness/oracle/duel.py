@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections import Counter
 
 from harness.abi import codec
-from harness.errors import LinkError, MachineError
+from harness.deadline import Deadline
+from harness.errors import LinkError, LinkTimeout, MachineError
 from harness.model import Call, EnterVerdict, GranuleState, State, Verdict, step
 from harness.oracle.disagree import Disagreement
 from harness.oracle.ground import Ground
@@ -124,8 +125,10 @@ class Duel:
         if not made.irq:
             return self.link.smc(made.fid, *made.args, pe=made.pe, timeout_s=_CALL_TIMEOUT_S)
         self.link.sgi(made.pe, SGI, pe=made.pe)
+        deadline = Deadline.after(_CALL_TIMEOUT_S)
         while self.link.irq_pending(pe=made.pe) is None:
-            pass
+            if deadline.expired:
+                raise LinkTimeout(f"the interrupt for PE {made.pe} does not become pending")
         x = self.link.smc(made.fid, *made.args, pe=made.pe, timeout_s=_CALL_TIMEOUT_S)
         self.link.irq_ack(pe=made.pe)
         return x

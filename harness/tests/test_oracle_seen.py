@@ -11,10 +11,12 @@ import pytest
 from harness.abi import codec, tables
 from harness.model import Access, EnterVerdict, Exits, Kind, State, step
 from harness.model.scenarios import Scene
+from harness.oracle import duel
 from harness.oracle.disagree import Disagreement
 from harness.oracle.program import Body
 from harness.oracle.residents import Plan
 from harness.oracle.seen import compare_run
+from harness.oracle.steps import Issue
 from harness.tests.model_kits import PAGES, kit
 
 EXIT = codec("RmiRecExit")
@@ -60,3 +62,14 @@ def test_exit_that_is_neither_is_a_disagreement() -> None:
     with pytest.raises(Disagreement, match="exit of the REC") as caught:
         compared(scene, rec, wanted, other)
     assert "hpfar: wanted 0x80000000, seen 0x0" in str(caught.value)
+
+
+def test_interrupt_that_never_comes_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupt controller that lost it does not keep the test for ever."""
+    monkeypatch.setattr(duel, "_CALL_TIMEOUT_S", 0.05)
+    link = SimpleNamespace(sgi=lambda *_, **_more: None, irq_pending=lambda **_: None)
+    world: Any = SimpleNamespace(link=link)
+    ground: Any = SimpleNamespace(platform=kit().platform)
+    made = Issue("RMI_VERSION", (0x1_0000,), irq=True)
+    with pytest.raises(Disagreement, match="the interrupt for PE 0 does not become pending"):
+        duel.Duel(world, ground).play(made)
