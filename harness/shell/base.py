@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shlex
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,18 @@ def shown(output: str) -> str:
     lines = readable(output.encode()).rstrip("\n").split("\n")
     text = "\n".join(f"  | {line}" for line in lines[-_SHOWN_LINES:])
     return text if output.strip() else "  | (no output)"
+
+
+def published(draft: str, remote: str, size_bytes: int, mode: int) -> str:
+    """Return the command that makes a whole draft (quoted) the file, and removes any other.
+
+    The end of a line that breaks looks to the host like the end of the file.
+    """
+    whole = f"[ $(wc -c < {draft}) -eq {size_bytes} ] || ! echo 'not all bytes came' >&2"
+    return (
+        f"{{ {whole}; }} && chmod {mode:o} {draft} && mv {draft} {shlex.quote(remote)}"
+        f" || {{ rm -f {draft}; exit 1; }}"
+    )
 
 
 def content_of(source: Path | bytes) -> bytes:

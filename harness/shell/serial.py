@@ -31,6 +31,7 @@ from harness.shell.base import (
     ShellError,
     ShellTimeout,
     content_of,
+    published,
     shown,
 )
 from harness.shell.records import DISGUISE, undisguised, without_records
@@ -134,10 +135,9 @@ class SerialShell(Shell):
         self.run(f": > {draft}", check=True)
         for at in range(0, len(text), _PIECE):
             self.run(f"printf %s {text[at : at + _PIECE]} >> {draft}", check=True)
-        final = shlex.quote(remote)
         self.run(
-            f"base64 -d {draft} > {draft}.bin && rm {draft} && chmod {mode:o} {draft}.bin"
-            f" && mv {draft}.bin {final}",
+            f"base64 -d {draft} > {draft}.bin; rm -f {draft};"
+            f" {published(f'{draft}.bin', remote, len(data), mode)}",
             timeout_s=_TRANSFER_TIMEOUT_S,
             check=True,
         )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import pty
 import subprocess
@@ -17,7 +18,14 @@ from harness.alarms import AlarmLog
 from harness.console import Console
 from harness.deadline import Clock, Deadline
 from harness.errors import AlarmRaised, ConsoleTimeout
-from harness.shell import SerialShell, ShellCommandFailed, ShellError, ShellTimeout, serial
+from harness.shell import (
+    CommandResult,
+    SerialShell,
+    ShellCommandFailed,
+    ShellError,
+    ShellTimeout,
+    serial,
+)
 from harness.tests.fakes import console_pair
 from harness.tests.waiting import PATIENCE_S
 from harness.transcript import Transcript
@@ -265,3 +273,24 @@ def test_line_that_ends_is_a_shell_error(tmp_path: Path) -> None:
     with pytest.raises(ShellError, match=r"'true' on console 'host': console 'host' closed"):
         SerialShell(console).run("true")
     console.close()
+
+
+def test_file_that_cannot_be_put_leaves_no_draft(shell: SerialShell, tmp_path: Path) -> None:
+    with pytest.raises(ShellError, match=r"ended with status 1"):
+        shell.put(b"x" * 1000, f"{tmp_path}/a file", mode=0o7777777)
+    assert [path.name for path in tmp_path.glob("a file*")] == []
+
+
+def test_file_of_which_a_part_came_does_not_appear(shell: SerialShell, tmp_path: Path) -> None:
+    """A line that loses bytes loses them without a word."""
+    lost = itertools.count()
+
+    def lossy(command: str, timeout_s: float) -> CommandResult:
+        if command.startswith("printf") and next(lost) == 1:
+            command = ":"
+        return SerialShell._run(shell, command, timeout_s)
+
+    shell._run = lossy  # type: ignore[method-assign]
+    with pytest.raises(ShellError, match="not all bytes came"):
+        shell.put(b"x" * 2000, f"{tmp_path}/a file")
+    assert [path.name for path in tmp_path.glob("a file*")] == []

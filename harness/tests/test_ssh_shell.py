@@ -15,6 +15,7 @@ from harness.errors import ConsoleTimeout, MachineDied
 from harness.shell import ShellError, ShellTimeout
 from harness.shell.keys import KeyPair
 from harness.shell.ssh import SshAddress, SshShell
+from harness.shell.ssh.stream import Stream
 from harness.tests.ssh_server import SshServer
 from harness.tests.waiting import PATIENCE_S, until
 from harness.transcript import TranscriptError
@@ -246,3 +247,22 @@ def test_end_of_a_line_wakes_its_reader(shell: SshShell) -> None:
     job.shutdown(2)
     reader.join(PATIENCE_S)
     assert not reader.is_alive()
+
+
+def test_file_of_which_a_part_came_does_not_appear(
+    shell: SshShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host sees the end of its input, as it does when the line or the harness is gone."""
+    send_all = Stream.send_all
+    monkeypatch.setattr(
+        Stream, "send_all", lambda self, data, until: send_all(self, data[: len(data) // 2], until)
+    )
+    with pytest.raises(ShellError, match=r"cannot put 1000 bytes .*\n  \| not all bytes came"):
+        shell.put(bytes(1000), f"{tmp_path}/a file")
+    assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_file_that_cannot_be_put_leaves_no_draft(shell: SshShell, tmp_path: Path) -> None:
+    with pytest.raises(ShellError, match=r"cannot put 1 bytes .*\n.*mode"):
+        shell.put(b"x", f"{tmp_path}/a file", mode=0o7777777)
+    assert [path.name for path in tmp_path.iterdir()] == []

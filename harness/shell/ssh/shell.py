@@ -18,6 +18,7 @@ from harness.shell.base import (
     ShellError,
     ShellTimeout,
     content_of,
+    published,
     shown,
 )
 from harness.shell.keys import KeyPair
@@ -130,8 +131,8 @@ class SshShell(Shell):
         """Write a file on the host, in one step."""
         data = content_of(source)
         draft = shlex.quote(f"{remote}.cca-draft")
-        command = f"cat > {draft} && chmod {mode:o} {draft} && mv {draft} {shlex.quote(remote)}"
-        self._carry(f"put {len(data)} bytes at {remote}", command, data)
+        steps = f"cat > {draft} && {published(draft, remote, len(data), mode)}"
+        self._carry(f"put {len(data)} bytes at {remote}", steps, data)
 
     def get(self, remote: str) -> bytes:
         """Return the contents of a file on the host."""
