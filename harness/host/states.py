@@ -3,7 +3,8 @@
 
 ``FOLDER/KEY/state`` is what QEMU wrote (mostly holes), ``complete.json`` beside it has its size
 and the hash of what is not a hole. A key's folder appears by one rename; whoever makes it
-holds ``KEY.lock`` and works in ``KEY.new``. Only the last ``KEPT`` states are kept.
+holds ``KEY.lock`` and works in ``KEY.new``, which is nobody's where nobody holds the lock. Only
+the last ``KEPT`` states are kept.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from harness.errors import MachineError
 KEPT = 4
 STATE = "state"
 _COMPLETE = "complete.json"
+_WORK = ".new"
 _BLOCK_BYTES = 1 << 20
 
 
@@ -61,7 +63,7 @@ class StateStore:
         with self._locked(key):
             if (found := self.find(key)) is not None:
                 return found
-            work = self.folder / f"{key}.new"
+            work = self.folder / f"{key}{_WORK}"
             shutil.rmtree(work, ignore_errors=True)
             try:
                 with self._writing():
@@ -72,6 +74,7 @@ class StateStore:
             finally:
                 shutil.rmtree(work, ignore_errors=True)
             self._forget_old()
+            self._forget_abandoned()
             return self.folder / key / STATE
 
     def _publish(self, work: Path, final: Path) -> None:
@@ -92,12 +95,12 @@ class StateStore:
             shutil.rmtree(self.folder / key, ignore_errors=True)
 
     @contextmanager
-    def _locked(self, key: str) -> Iterator[None]:
+    def _locked(self, key: str, how: int = fcntl.LOCK_EX) -> Iterator[None]:
         with self._writing():
             self.folder.mkdir(parents=True, exist_ok=True)
             fd = os.open(self.folder / f"{key}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            fcntl.flock(fd, how)
             yield
         finally:
             os.close(fd)
@@ -120,6 +123,15 @@ class StateStore:
                 ages.append((complete.stat().st_mtime, complete.parent))
         for _, old in sorted(ages)[:-KEPT]:
             shutil.rmtree(old, ignore_errors=True)
+
+    def _forget_abandoned(self) -> None:
+        """Remove what those left who were killed while they made a state."""
+        for work in self.folder.glob(f"*{_WORK}"):
+            with (
+                contextlib.suppress(BlockingIOError, StoreError),
+                self._locked(work.name.removesuffix(_WORK), fcntl.LOCK_EX | fcntl.LOCK_NB),
+            ):
+                shutil.rmtree(work, ignore_errors=True)
 
 
 def _digest(file: Path) -> str:

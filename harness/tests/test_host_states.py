@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import threading
 from collections.abc import Callable
@@ -107,3 +108,14 @@ def test_what_the_maker_cannot_write_is_not_the_stores_fault(tmp_path: Path) -> 
     with pytest.raises(OSError, match=r"No space left on device: '/runs/host.dtb'"):
         StateStore(tmp_path).obtain("k", fail)
     assert [path.name for path in tmp_path.iterdir()] == ["k.lock"]
+
+
+def test_what_a_killed_maker_left_goes(tmp_path: Path) -> None:
+    """A state is hundreds of megabytes, and its key may never be asked for again."""
+    for key in ("killed", "working"):
+        (tmp_path / f"{key}.new").mkdir()
+        (tmp_path / f"{key}.new" / "state").write_bytes(b"half")
+    with (tmp_path / "working.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        StateStore(tmp_path).obtain("k", writing(b"x"))
+    assert [path.name for path in tmp_path.glob("*.new")] == ["working.new"]
