@@ -35,6 +35,7 @@ class SshServer(paramiko.ServerInterface):
         self.let_go = threading.Event()
         self.replace: Callable[[str], str] = lambda command: command
         self.transports: list[paramiko.Transport] = []
+        self.sent_bytes = 0
         self._jobs: list[subprocess.Popen[bytes]] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = SshAddress(self._listener.getsockname()[1], self.host.public_blob)
@@ -47,8 +48,8 @@ class SshServer(paramiko.ServerInterface):
                 transport = paramiko.Transport(line)
                 text = io.StringIO(self.host.openssh)
                 transport.add_server_key(paramiko.Ed25519Key.from_private_key(text))
-                transport.start_server(threading.Event(), self)
                 self.transports.append(transport)
+                transport.start_server(threading.Event(), self)
 
     def break_lines(self) -> None:
         """End all connections without a word, as a host does that is gone."""
@@ -95,7 +96,7 @@ class SshServer(paramiko.ServerInterface):
         assert job.stderr is not None
         threading.Thread(target=_feed, args=(channel, job.stdin), daemon=True).start()
         outputs = [
-            threading.Thread(target=_pump, args=(source, send), daemon=True)
+            threading.Thread(target=self._pump, args=(source, send), daemon=True)
             for source, send in (
                 (job.stdout, channel.sendall),
                 (job.stderr, channel.sendall_stderr),
@@ -111,15 +112,15 @@ class SshServer(paramiko.ServerInterface):
                 channel.send_exit_status(status)
             channel.close()
 
+    def _pump(self, source: IO[bytes], send: Callable[[bytes], object]) -> None:
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException), source:
+            while piece := os.read(source.fileno(), _BLOCK_BYTES):
+                send(piece)
+                self.sent_bytes += len(piece)
+
 
 def _feed(channel: paramiko.Channel, target: IO[bytes]) -> None:
     with contextlib.suppress(OSError), target:
         while piece := channel.recv(_BLOCK_BYTES):
             target.write(piece)
             target.flush()
-
-
-def _pump(source: IO[bytes], send: Callable[[bytes], object]) -> None:
-    with contextlib.suppress(OSError, EOFError, paramiko.SSHException), source:
-        while piece := os.read(source.fileno(), _BLOCK_BYTES):
-            send(piece)

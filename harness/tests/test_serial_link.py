@@ -254,8 +254,9 @@ def test_waiting_no_time_takes_what_is_there(tmp_path: Path) -> None:
 
 def test_hello_has_one_deadline(rig: Rig) -> None:
     """The greeting of a monitor that is ready has no time of its own."""
-    link, monitor, far, _ = rig
+    link, monitor, far, console = rig
     monitor.damage = lambda _: b""
     far.sendall(b"MONITOR READY\n")
+    until(lambda: b"MONITOR READY" in console.recent(), "it is ready")
     with pytest.raises(BootFailed, match=r"did not answer HELLO.* in 0\.3 s"):
         link.hello(0.3)
