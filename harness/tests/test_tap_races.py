@@ -220,3 +220,26 @@ def test_another_vcpu_had_the_page_mapped_before_the_abort_was_told(mapped: str)
     race.enter(1)
     broken = judged(race.writer, "mmio-answered").violations
     assert len(broken) == (mapped in ("before", "never"))
+
+
+def test_call_from_before_a_loss_may_undo_what_was_learnt_since() -> None:
+    """Delegated by a call that was seen, given back by one of which only the return was."""
+    writer = booted()
+    early = writer.seq
+    writer.lose(1)
+    writer.back(writer.call(DELEGATE, RAM), 0)
+    writer.back(early, 0, cpu=1)
+    writer.back(writer.call(UNDELEGATE, RAM), INPUT)
+    assert [str(one) for one in judged(writer).violations] == []
+
+
+def test_order_of_returns_teaches_nothing() -> None:
+    """After a loss: the table was made of what the other call, told last, had freed before."""
+    race = Race(0)
+    race.writer.lose(1)
+    granule, rd = race.granules[0], race.rd
+    freed = race.writer.call("RMI_DATA_DESTROY", rd, HEAP, cpu=1)
+    race.writer.back(race.writer.call("RMI_RTT_CREATE", rd, granule, NEXT_TABLE, 3), 0)
+    race.writer.back(freed, 0, granule, NEXT_TABLE, cpu=1)
+    race.writer.back(race.writer.call(UNDELEGATE, granule), INPUT)
+    assert [str(one) for one in judged(race.writer).violations] == []

@@ -121,7 +121,12 @@ class Excuses:
         return ""
 
     def _adopt(self, op: Rmi, seen: Return, world: World) -> World:
-        """The call succeeded: what it needs was there, whatever was known of it."""
+        """The call succeeded: what it needs was there, whatever was known of it.
+
+        Where something overlapped with it, that may have used the same before or after it.
+        """
+        if not op.alone:
+            return self.forget(op, world)
         changes = dict.fromkeys(ops.consumed(op.call), DELEGATED)
         pages = [pa for pa in ops.pages(op.call) if not self.known.knows(pa, world)]
         done = op.run(world.with_granules(dict.fromkeys(pages, UNDELEGATED) | changes))
@@ -131,13 +136,17 @@ class Excuses:
         return self._released(op.call, seen, world)
 
     def forget(self, op: Op, world: World) -> World:
+        """Of what the op names, and of its realm, nothing is known but what it alone made of it."""
         rd = ops.realm_of(op.call, world)
         self.known.forget(ops.named(op.call))
         if rd is not None:
             self.known.forget(pa for pa in world.granules if world.granule(pa).owner == rd)
             world = world.without(rd)
-        if isinstance(op, Rmi) and op.seen is not None and op.seen.ok:
+        if not isinstance(op, Rmi) or op.seen is None or not op.seen.ok:
+            return world
+        if op.alone:
             return self._released(op.call, op.seen, world)
+        self.known.forget(ops.released(op.call, op.seen))
         return world
 
     def _released(self, call: Call, seen: Return, world: World) -> World:

@@ -60,6 +60,7 @@ class Placer:
     def reset(self, world: World) -> None:
         """Go on with another state; what was under way is forgotten."""
         self.world = world
+        self.commits += 1
         self.under_way.clear()
         self._waiting.clear()
         self._log.clear()

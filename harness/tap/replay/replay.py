@@ -90,6 +90,14 @@ class Replay:
         self._smcs.clear()
         self._left.clear()
 
+    def _ended(self, event: Return) -> None:
+        """A call is over that began before records were lost: it took effect since then."""
+        if not self.known.complete:
+            calls = dict(self._placer.under_way)
+            calls.pop(event.record.cpu, None)
+            self.lost()
+            self._placer.under_way.update(calls)
+
     def booted(self) -> None:
         """The machine has just booted."""
         self.settle()
@@ -106,6 +114,8 @@ class Replay:
             return
         under_way = self._placer.under_way.get(event.record.cpu)
         if under_way is None or event.call is not under_way.call:
+            if event.call is None or event.call.record.x[0] in ops.RMI_RANGE:
+                self._ended(event)
             return
         del self._placer.under_way[event.record.cpu]
         if under_way.assumed or not self._shortcut(under_way, event):
