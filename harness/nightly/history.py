@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,7 @@ class History:
         with self._explained():
             file.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(file, timeout=_WAIT_S, isolation_level=None)
+            weakref.finalize(self, self._db.close)  # Python 3.13 complains of what is left open
             self._db.row_factory = sqlite3.Row
             with opening(file, Deadline.after(_WAIT_S)):
                 self._db.execute("PRAGMA journal_mode = WAL")
