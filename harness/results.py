@@ -30,7 +30,7 @@ class Phase:
     """One phase of one test. Times are seconds; ``start_s`` counts from the epoch.
 
     ``outcome`` is passed, failed, skipped, xfailed, xpassed, or "lab fault" for an attempt on a
-    board that does not count (``harness.plugin.lab``). The rest is of failures:
+    board that does not count (``harness.plugin.lab_faults``). The rest is of failures:
     ``verdict`` as in ``failure.json``, ``folder`` with the artefacts, ``timeline`` if there is
     one, ``again`` the command, ``load`` what the host did, ``deadline`` "yes" if one was missed.
     ``covered`` are ABI cells.

@@ -5,6 +5,7 @@ pytest_plugins = [
     "harness.plugin.options",
     "harness.plugin.session",
     "harness.plugin.lab",
+    "harness.plugin.lab_faults",
     "harness.plugin.device",
     "harness.plugin.requirements",
     "harness.plugin.fixtures",
@@ -23,6 +24,7 @@ pytest_plugins = [
     "harness.plugin.cores",
     "harness.plugin.crashed",
     "harness.plugin.finishing",
+    "harness.plugin.temporary",
     "harness.plugin.full_disk",
     "harness.plugin.recordings",
 ]

@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""``--lab ENV.yaml``: the same tests on boards of a lab, one leased place for each worker.
-
-A lab fault (the place was taken away, its serial server died, the board hangs) ends the test at
-once, and the test runs again on another place: the fault says nothing about the stack. It is
-shown and counted as "lab fault"; only a test that met ``MOST_ATTEMPTS`` of them fails by it.
-"""
+"""``--lab ENV.yaml``: the same tests on boards of a lab, one leased place for each worker."""
 
 from __future__ import annotations
 
 import base64
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,8 +18,6 @@ from harness.lab import (
     LabFault,
     Lease,
     LeaseOrder,
-    NoPlace,
-    NotOnBoard,
     check_lab,
 )
 from harness.link import SerialLink
@@ -36,13 +29,10 @@ from harness.shell.keys import KeyPair
 from harness.shell.ssh import SshAddress, SshShell
 from harness.stack import BuiltStack
 
-MOST_ATTEMPTS = 4
 LACKS = frozenset({"mailbox"})
 """Capabilities that no board has: its RAM cannot be shared."""
 
-_FAULT = "lab fault"
 _WORKER_LACKS = "cca_lab_lacks"
-_WHY = "cca_lab_why"
 _NO_TAP = "a board of the lab has none"
 
 
@@ -78,7 +68,7 @@ class LabRun:
             link = SerialLink(board.consoles["ns"])
             link.hello(lease.boot_timeout_s)
         except BaseException as problem:
-            fault = _blame(board, problem)
+            fault = blame(board, problem)
             board.stop()
             if fault is not None:
                 raise fault from problem
@@ -104,6 +94,13 @@ class LabRun:
     def folder(self) -> Path:
         """Logs of the agents, and the places that failed."""
         return self.cca.run.path / "lab"
+
+    @property
+    def board(self) -> LabBoard | None:
+        """This worker's board, if one is up."""
+        running = self.cca.keeper.running if "keeper" in vars(self.cca) else None
+        machine: object = running.machine if running is not None else None
+        return machine if isinstance(machine, LabBoard) else None
 
     def drop(self, fault: LabFault) -> None:
         """Give the place back after a fault; if the board is broken, nobody is to take it."""
@@ -131,6 +128,14 @@ class LabRun:
         """Remember the first lab fault of an attempt."""
         if isinstance(error, LabFault) and self.fault is None:
             self.fault = error
+
+
+def blame(board: LabBoard, problem: BaseException) -> LabFault | None:
+    """The lab's part in a failure. A board that spoke in vain is asked whether it still can."""
+    if isinstance(problem, LabFault):
+        return problem
+    timed_out = isinstance(problem, LinkTimeout | ConsoleTimeout)
+    return board.judge(silent=timed_out or not board.heard_bytes())
 
 
 LAB = pytest.StashKey[LabRun]()
@@ -191,103 +196,6 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         lab.give_back()
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    """Tell what the lab is to blame for from what the stack is."""
-    with _judged(item):
-        return (yield)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    """Tell what the lab is to blame for from what the stack is."""
-    with _judged(item):
-        return (yield)
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
-    """Tell what the lab is to blame for from what the stack is."""
-    with _judged(item):
-        return (yield)
-
-
-@contextmanager
-def _judged(item: pytest.Item) -> Iterator[None]:
-    lab = item.config.stash.get(LAB, None)
-    if lab is None:
-        yield
-        return
-    board = _board(lab)
-    try:
-        yield
-    except NotOnBoard as reason:
-        pytest.skip(reason.message)
-    except (pytest.skip.Exception, KeyboardInterrupt):
-        raise
-    except BaseException as problem:
-        board = board or _board(lab)
-        fault = _blame(board, problem) if board is not None else None
-        lab.note(fault or problem)
-        if fault is not None and fault is not problem:
-            raise fault from problem
-        raise
-
-
-def _board(lab: LabRun) -> LabBoard | None:
-    """This worker's board, if one is up."""
-    running = lab.cca.keeper.running if "keeper" in vars(lab.cca) else None
-    machine: object = running.machine if running is not None else None
-    return machine if isinstance(machine, LabBoard) else None
-
-
-def _blame(board: LabBoard, problem: BaseException) -> LabFault | None:
-    """The lab's part in a failure. A board that spoke in vain is asked whether it still can."""
-    if isinstance(problem, LabFault):
-        return problem
-    timed_out = isinstance(problem, LinkTimeout | ConsoleTimeout)
-    return board.judge(silent=timed_out or not board.heard_bytes())
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Run a test, and run it again on another place after a lab fault."""
-    lab = item.config.stash.get(LAB, None)
-    if lab is None:
-        return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for attempt in range(1, MOST_ATTEMPTS + 1):
-        if not _attempt(lab, item, nextitem, last=attempt == MOST_ATTEMPTS):
-            break
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    if nextitem is None:
-        lab.give_back()  # others may wait for the place
-    return True
-
-
-def _attempt(lab: LabRun, item: pytest.Item, nextitem: pytest.Item | None, *, last: bool) -> bool:
-    """Run a test once; tell whether it is to run again."""
-    lab.begin()
-    runner = item.config.pluginmanager.getplugin("runner")
-    assert runner is not None
-    reports = runner.runtestprotocol(item, nextitem=nextitem, log=False)
-    fault = lab.fault
-    again = fault is not None and not last and not isinstance(fault, NoPlace)
-    for report in reports:
-        failed = report.failed
-        if again and failed:
-            setattr(report, "outcome", _FAULT)  # noqa: B010 - not one of pytest's own
-            setattr(report, _WHY, fault.message if fault else "")
-        item.ihook.pytest_runtest_logreport(report=report)
-        if again and failed:
-            break
-    if fault is not None:
-        lab.drop(fault)
-        if isinstance(fault, NoPlace):
-            item.session.shouldfail = "no place of the lab could be had, the rest was not run"
-    return again
-
-
 @pytest.fixture
 def board_shell(cca_running: Running) -> Iterator[SshShell]:
     """A shell on the board over SSH, where the place has an SSH service."""
@@ -309,19 +217,3 @@ def board_shell(cca_running: Running) -> Iterator[SshShell]:
     )
     yield shell
     shell.close()
-
-
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, Any] | None:
-    """Show an attempt that the lab ended."""
-    if hasattr(report, _WHY):
-        return _FAULT, "L", ("LAB FAULT", {"yellow": True})
-    return None
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List the lab faults that were got over."""
-    reports = terminalreporter.getreports(_FAULT)
-    if reports:
-        terminalreporter.section("lab faults, run again elsewhere")
-        for report in reports:
-            terminalreporter.line(f"{report.nodeid}: {getattr(report, _WHY, '')}")
