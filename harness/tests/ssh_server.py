@@ -39,7 +39,8 @@ class SshServer(paramiko.ServerInterface):
         self._jobs: list[subprocess.Popen[bytes]] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = SshAddress(self._listener.getsockname()[1], self.host.public_blob)
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):
@@ -62,6 +63,8 @@ class SshServer(paramiko.ServerInterface):
 
     def close(self) -> None:
         self.let_go.set()
+        self._listener.shutdown(socket.SHUT_RDWR)  # closing alone leaves who accepts waiting
+        self._thread.join()
         self._listener.close()
         for transport in self.transports:
             transport.close()
