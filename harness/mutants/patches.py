@@ -31,6 +31,7 @@ NEAR: dict[str, tuple[str, ...]] = {
     "rtt_ripas": ("ripas",),
     "rtt_table": ("rtt",),
     "run": ("rec", "mmio", "gic", "psci"),
+    "start": ("memory", "boot"),
     "timer": ("timer",),
     "vmid": ("rd",),
 }

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import MachineError
-from harness.host.states import KEPT, StateStore
+from harness.host.states import KEPT, StateStore, StoreError
 
 _HOLE_BYTES = 1 << 20
 
@@ -97,7 +97,7 @@ def test_old_states_go(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(MachineError, match="no state of a host can be kept in "):
+    with pytest.raises(StoreError, match="no state of a host can be kept in "):
         StateStore(tmp_path / "file").obtain("k", writing(b"x"))
 
 
