@@ -12,7 +12,6 @@ Invariants:
 
 from __future__ import annotations
 
-import bisect
 import os
 import re
 import threading
@@ -57,7 +56,7 @@ def readable(data: bytes) -> str:
 class Transcript:
     """An append-only record of one byte stream, with arrival times.
 
-    ``write`` may be called by one thread while others call ``tail`` and ``time_at``.
+    ``write`` may be called by one thread while others call ``tail``.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,8 +68,6 @@ class Transcript:
         self._recent = bytearray()
         self._size = 0
         self._continued_at = 0
-        self._index_times: list[float] = []
-        self._index_offsets: list[int] = []
         self._start_s = time.monotonic()
         self._fds: list[int] = []
         try:
@@ -93,15 +90,12 @@ class Transcript:
             return
         now_s = time.monotonic()
         with self._lock:
-            offset = self._size
+            at = self._continued_at + self._size
             self._size += len(data)
-            self._index_times.append(now_s)
-            self._index_offsets.append(offset)
             self._recent += data
             if len(self._recent) > 2 * _TAIL_BYTES:
                 del self._recent[:-_TAIL_BYTES]
             if self.error is None and self._fds:
-                at = self._continued_at + offset
                 self._store(data, f"{now_s - self._start_s:.6f} {at}\n".encode())
 
     def _store(self, data: bytes, index_line: bytes) -> None:
@@ -132,14 +126,6 @@ class Transcript:
     def tail(self, lines: int = 20) -> str:
         """Return the last ``lines`` lines, see ``readable``."""
         return "\n".join(readable(self.recent()).rstrip("\n").split("\n")[-lines:])
-
-    def time_at(self, offset: int) -> float:
-        """Return the monotonic time, in seconds, at which the byte at ``offset`` arrived."""
-        with self._lock:
-            position = bisect.bisect_right(self._index_offsets, offset) - 1
-            if position < 0 or offset >= self._size:
-                raise ValueError(f"no byte at offset {offset} of {self.path} ({self._size} bytes)")
-            return self._index_times[position]
 
     def close(self) -> None:
         """Close the files; the memory of the last lines stays."""

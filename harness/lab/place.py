@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import NoReturn, Self
@@ -74,9 +75,13 @@ class LabBoard:
         consoles: dict[str, Console] = {}
         self.consoles = consoles
         for name, port in self.lease.ports.items():
-            line = connect(port, self.lease.place, deadline)
-            transcript = Transcript(self.folder / f"{name}.log")
-            consoles[name] = Console(name, line, transcript, self.alarms)
+            with ExitStack() as undo:
+                line = connect(port, self.lease.place, deadline)
+                undo.callback(line.close)
+                transcript = Transcript(self.folder / f"{name}.log")
+                undo.callback(transcript.close)
+                consoles[name] = Console(name, line, transcript, self.alarms)
+                undo.pop_all()
         self.lease.on_fault = self._hang_up
         if self.lease.fault is not None:  # it came before anybody listened
             self._hang_up()

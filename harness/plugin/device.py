@@ -44,7 +44,11 @@ class DeviceBoot:
         host = self._usable() or Host.boot(built, folder, name=name)
         self._host = host
         link = DevRmiLink(host.ssh.pipe(_AGENT), check=host.machine.check)
-        link.hello()
+        try:
+            link.hello()
+        except BaseException:
+            link.close()
+            raise
         ledger = Ledger()
         link.observers.append(lambda _pe, args, results: ledger.observe(args, results))
         world = NormalWorld(link, DevicePool(link), ledger)

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import NoReturn, cast
 
 import pytest
 
@@ -17,6 +17,7 @@ from harness.lab.transport import SerialPort
 from harness.stack import BuiltStack, build_stack, load_stack
 from harness.tests.stack_fakes import write_stack
 from harness.tests.waiting import PATIENCE_S
+from harness.transcript import TranscriptError
 
 BANNER = b"NOTICE:  Booting Trusted Firmware\n"
 
@@ -40,10 +41,15 @@ class FakeLease:
             raise self.fault
         self.asked.append(what)
         if what == words.POWER_ON:
-            if self.line is None:
-                self.line, _ = self._listener.accept()
+            line = self.accept()
             if self.well:
-                self.line.sendall(BANNER)
+                line.sendall(BANNER)
+
+    def accept(self) -> socket.socket:
+        if self.line is None:
+            self.line, _ = self._listener.accept()
+            self.line.settimeout(PATIENCE_S)
+        return self.line
 
     def lose(self) -> None:
         self.fault = LabFault("place board7 was lost: taken", place="board7")
@@ -88,6 +94,18 @@ def test_a_board_is_switched_off_deployed_connected_switched_on(
     board.stop()
     assert lease.asked[-1] == words.POWER_OFF
     assert not board.alive
+
+
+def test_a_console_that_cannot_be_made_gives_its_line_back(
+    tmp_path: Path, lease: FakeLease, built: BuiltStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> NoReturn:
+        raise TranscriptError(f"no {path.name}")
+
+    monkeypatch.setattr("harness.lab.place.Transcript", refuse)
+    with pytest.raises(TranscriptError, match=r"no ns\.log"):
+        LabBoard.start(cast("Lease", lease), built, {}, tmp_path / "runs", "boot-1")
+    assert lease.accept().recv(1) == b""
 
 
 def test_who_waits_on_a_console_of_a_lost_place_waits_no_longer(

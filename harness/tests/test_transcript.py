@@ -8,6 +8,8 @@ import pytest
 
 from harness.transcript import Transcript, TranscriptError
 
+ROUNDED_S = 1e-6
+
 
 def test_bytes_are_on_disk_at_once_and_unchanged(tmp_path: Path) -> None:
     transcript = Transcript(tmp_path / "ns.log")
@@ -19,21 +21,17 @@ def test_bytes_are_on_disk_at_once_and_unchanged(tmp_path: Path) -> None:
 
 
 def test_index_gives_the_time_of_each_byte(tmp_path: Path) -> None:
+    before_s = time.monotonic()
     transcript = Transcript(tmp_path / "ns.log")
-    before = time.monotonic()
+    opened_s = time.monotonic()
     transcript.write(b"one\n")
-    between = time.monotonic()
+    between_s = time.monotonic()
     transcript.write(b"two\n")
-    assert before <= transcript.time_at(3) <= between <= transcript.time_at(4) <= time.monotonic()
-    offsets = [line.split()[1] for line in (tmp_path / "ns.log.times").read_text().splitlines()]
-    assert offsets == ["0", "4"]
-    transcript.close()
-
-
-def test_time_of_a_byte_that_never_came_names_the_file(tmp_path: Path) -> None:
-    transcript = Transcript(tmp_path / "ns.log")
-    with pytest.raises(ValueError, match=r"no byte at offset 0 of .*ns\.log \(0 bytes\)"):
-        transcript.time_at(0)
+    rows = [line.split() for line in (tmp_path / "ns.log.times").read_text().splitlines()]
+    assert [offset for _, offset in rows] == ["0", "4"]
+    one_s, two_s = (float(seconds) for seconds, _ in rows)
+    assert 0 <= one_s <= between_s - before_s + ROUNDED_S
+    assert between_s - opened_s - ROUNDED_S <= two_s <= time.monotonic() - before_s + ROUNDED_S
     transcript.close()
 
 
@@ -89,7 +87,6 @@ def test_file_that_is_continued_has_offsets_of_its_own(tmp_path: Path) -> None:
     for data in (b"first\n", b"second\n"):
         transcript = Transcript(tmp_path / "ns.log")
         transcript.write(data)
-        assert transcript.time_at(0) > 0
         transcript.close()
     offsets = [line.split()[1] for line in (tmp_path / "ns.log.times").read_text().splitlines()]
     assert offsets == ["0", "6"]
