@@ -35,7 +35,7 @@ class SshServer(paramiko.ServerInterface):
         self.let_go = threading.Event()
         self.replace: Callable[[str], str] = lambda command: command
         self.transports: list[paramiko.Transport] = []
-        self.sent_bytes = 0
+        self.sent = bytearray()
         self._jobs: list[subprocess.Popen[bytes]] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = SshAddress(self._listener.getsockname()[1], self.host.public_blob)
@@ -119,7 +119,7 @@ class SshServer(paramiko.ServerInterface):
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException), source:
             while piece := os.read(source.fileno(), _BLOCK_BYTES):
                 send(piece)
-                self.sent_bytes += len(piece)
+                self.sent += piece
 
 
 def _feed(channel: paramiko.Channel, target: IO[bytes]) -> None:

@@ -116,7 +116,7 @@ def test_dead_machine_ends_each_wait(server: SshServer, tmp_path: Path, act: str
 
 def test_lost_connection_is_no_status(shell: SshShell, server: SshServer) -> None:
     def break_them() -> None:
-        until(lambda: server.sent_bytes, "it has begun")
+        until(lambda: b"begun" in server.sent, "it has begun")
         server.break_lines()
 
     threading.Thread(target=break_them).start()
