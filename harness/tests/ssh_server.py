@@ -17,6 +17,7 @@ from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from harness.shell.keys import KeyPair
 from harness.shell.ssh import SshAddress
+from harness.shell.ssh.connection import BROKEN
 
 _BLOCK_BYTES = 4096
 
@@ -37,6 +38,7 @@ class SshServer(paramiko.ServerInterface):
         self.transports: list[paramiko.Transport] = []
         self.sent = bytearray()
         self._jobs: list[subprocess.Popen[bytes]] = []
+        self._asking = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = SshAddress(self._listener.getsockname()[1], self.host.public_blob)
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -97,6 +99,7 @@ class SshServer(paramiko.ServerInterface):
         assert job.stdin is not None
         assert job.stdout is not None
         assert job.stderr is not None
+        self._wait_answered(channel)
         threading.Thread(target=_feed, args=(channel, job.stdin), daemon=True).start()
         outputs = [
             threading.Thread(target=self._pump, args=(source, send), daemon=True)
@@ -110,13 +113,18 @@ class SshServer(paramiko.ServerInterface):
         for thread in outputs:
             thread.join()
         status = job.wait()
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        with contextlib.suppress(*BROKEN):
             if status >= 0:
                 channel.send_exit_status(status)
             channel.close()
 
+    def _wait_answered(self, channel: paramiko.Channel) -> None:
+        """The thread that says that the command runs takes the answer to this one behind it."""
+        with self._asking, contextlib.suppress(*BROKEN):
+            channel.get_transport().global_request("are you there", wait=True)
+
     def _pump(self, source: IO[bytes], send: Callable[[bytes], object]) -> None:
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException), source:
+        with contextlib.suppress(*BROKEN), source:
             while piece := os.read(source.fileno(), _BLOCK_BYTES):
                 send(piece)
                 self.sent += piece
