@@ -21,6 +21,7 @@ from harness.plugin.options import DEVICE_LINK
 from harness.plugin.session import cca_session
 from harness.realm import Ledger, NormalWorld
 from harness.realm.device_pool import DevicePool
+from harness.realm.unwind import on_failure
 from harness.stack import BuiltStack
 
 STACK = "embedded-linux"
@@ -44,11 +45,8 @@ class DeviceBoot:
         host = self._usable() or Host.boot(built, folder, name=name)
         self._host = host
         link = DevRmiLink(host.ssh.pipe(_AGENT), check=host.machine.check)
-        try:
+        with on_failure(link.close):
             link.hello()
-        except BaseException:
-            link.close()
-            raise
         ledger = Ledger()
         link.observers.append(lambda _pe, args, results: ledger.observe(args, results))
         world = NormalWorld(link, DevicePool(link), ledger)

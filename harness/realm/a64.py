@@ -14,7 +14,14 @@ WFE = 0xD503205F
 NOP = 0xD503201F
 RET = 0xD65F03C0
 
+WORD_BYTES = 4
+
 _SIZE = {1: 0, 2: 1, 4: 2, 8: 3}
+
+
+def image(*words: int) -> bytes:
+    """Instruction words as they lie in memory."""
+    return b"".join(word.to_bytes(WORD_BYTES, "little") for word in words)
 
 
 def load(rt: int, rn: int, *, width_bytes: int, signed: bool = False, to_64bit: bool = True) -> int:

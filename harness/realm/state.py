@@ -26,7 +26,7 @@ _STOP_SGI = 1
 
 def add_code(realm: Realm, words: Sequence[int]) -> Rec:
     """Give a NEW realm a page of A64 instructions, and a REC that starts there."""
-    realm.map_data(CODE, b"".join(word.to_bytes(4, "little") for word in words))
+    realm.map_data(CODE, a64.image(*words))
     return realm.add_rec(pc=CODE)
 
 

@@ -9,14 +9,14 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.deadline import Deadline
 from harness.lab.loopback import LoopbackLab
+from harness.tests import waiting
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 180.0
@@ -55,14 +55,7 @@ def test_calls(ns, machine, number):
 '''
 
 
-def until(true: Callable[[], object], what: str) -> None:
-    """Wait until something is so; how long it takes is not what these tests are about."""
-    deadline = Deadline.after(PATIENCE_S)
-    pause = threading.Event()
-    while not true():
-        if deadline.expired:
-            raise TimeoutError(f"{what}: not so after {PATIENCE_S:g} s")
-        pause.wait(0.05)
+until = partial(waiting.until, within_s=PATIENCE_S)
 
 
 class LabSession:

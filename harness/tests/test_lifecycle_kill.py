@@ -10,16 +10,16 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from harness.deadline import Deadline
 from harness.errors import ProvisionError
 from harness.stack import build_stack, load_stack
+from harness.tests import waiting
 
 pytestmark = [pytest.mark.qemu, pytest.mark.slow]
 
@@ -56,13 +56,7 @@ def _stack() -> None:
         pytest.skip(str(problem))
 
 
-def until(true: Callable[[], object], what: str) -> None:
-    """Wait until something is so; how long it takes is not what these tests are about."""
-    deadline = Deadline.after(PATIENCE_S)
-    while not true():
-        if deadline.expired:
-            raise TimeoutError(f"{what}: not so after {PATIENCE_S:g} s")
-        time.sleep(0.05)
+until = partial(waiting.until, within_s=PATIENCE_S)
 
 
 class Session:

@@ -13,14 +13,14 @@ from harness.console import Console
 PATIENCE_S = 60.0
 """Much longer than anything takes; a test ends as soon as what it waits for is so."""
 
-_POLL_S = 0.01
+_POLL_S = 0.02
 
 
-def until(true: Callable[[], object], what: str) -> None:
+def until(true: Callable[[], object], what: str, within_s: float = PATIENCE_S) -> None:
     """Wait until something is so."""
-    end_s = time.monotonic() + PATIENCE_S
+    end_s = time.monotonic() + within_s
     while not true():
-        assert time.monotonic() < end_s, f"not so within {PATIENCE_S:g} s: {what}"
+        assert time.monotonic() < end_s, f"not so within {within_s:g} s: {what}"
         time.sleep(_POLL_S)
 
 

@@ -27,14 +27,9 @@ MANIFEST = codec("RmmManifest")
 WORD = 4
 
 
-def image(*words: int) -> bytes:
-    """Instruction words as they lie in memory."""
-    return b"".join(word.to_bytes(WORD, "little") for word in words)
-
-
 def refusing_rmm(code: int) -> bytes:
     """An RMM that reports a boot code to EL3 and then stays where it is."""
-    return image(*a64.mov(0, BOOT_COMPLETE), *a64.mov(1, code), a64.smc(), a64.branch(0))
+    return a64.image(*a64.mov(0, BOOT_COMPLETE), *a64.mov(1, code), a64.smc(), a64.branch(0))
 
 
 def spoiled_rmm(rmm: bytes, *spoil: int) -> bytes:
@@ -45,8 +40,8 @@ def spoiled_rmm(rmm: bytes, *spoil: int) -> bytes:
     first = int.from_bytes(rmm[:WORD], "little")
     behind = len(rmm) + -len(rmm) % WORD
     back = WORD - (behind + (len(spoil) + 1) * WORD)
-    padded = image(a64.branch(behind)) + rmm[WORD:].ljust(behind - WORD, b"\0")
-    return padded + image(*spoil, first, a64.branch(back))
+    padded = a64.image(a64.branch(behind)) + rmm[WORD:].ljust(behind - WORD, b"\0")
+    return padded + a64.image(*spoil, first, a64.branch(back))
 
 
 def boot(built: BuiltStack, folder: Path) -> None:
@@ -131,7 +126,7 @@ def test_an_rmm_that_is_only_displaced_boots(
 def test_an_rmm_that_hangs_is_a_time_out(stack_with: StackWith, own_folder: Path) -> None:
     """A boot without any answer is told from a refused one."""
     file = own_folder / "rmm.img"
-    file.write_bytes(image(a64.branch(0)))
+    file.write_bytes(a64.image(a64.branch(0)))
     built = stack_with(f"rmm.image={file}")
     with Machine.launch(built, own_folder) as machine, pytest.raises(BootFailed) as failed:
         MailboxLink(machine, built.elfs["host"]).hello(timeout_s=1)

@@ -22,7 +22,7 @@ ACCESSES: dict[str, Access] = {
     "write": lambda ns, pa, pe: ns.link.poke(pa, 8, 0xBAD, pe=pe),
     "fetch": lambda ns, pa, pe: ns.link.fetch(pa, pe=pe),
 }
-RETURN = a64.RET.to_bytes(4, "little")
+RETURN = a64.image(a64.RET)
 
 
 @pytest.mark.parametrize("access", ACCESSES)

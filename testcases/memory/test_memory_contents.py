@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.realm, pytest.mark.requires("realms")]
 HEAP = Ipa(1 << 30)
 BLOCK_BYTES = entry_bytes(2)
 BIG_BYTES = entry_bytes(1)
-RETURN_42 = b"".join(w.to_bytes(4, "little") for w in (0xD2800540, a64.RET))
+RETURN_42 = a64.image(0xD2800540, a64.RET)
 """MOV X0, #42; RET."""
 
 

@@ -32,16 +32,15 @@ def flip(entry: int, good: int) -> bytes:
     away = (a64.store(4, 2, width_bytes=8), ask, ask)
     back = (a64.store(3, 2, width_bytes=8), ask)
     loop = (*away, *back)
-    code = (
+    return a64.image(
         *a64.mov(1, STOP),
         *a64.mov(2, entry),
         *a64.mov(3, good),
         *a64.mov(4, AWAY | TABLE),
         *loop,
-        a64.branch_if_zero(0, -4 * len(loop)),
+        a64.branch_if_zero(0, -a64.WORD_BYTES * len(loop)),
         a64.RET,
     )
-    return b"".join(word.to_bytes(4, "little") for word in code)
 
 
 @pytest.fixture
